@@ -1,0 +1,164 @@
+/**
+ * The boundary: every function that the addon exports, typed. The only file that loads it.
+ *
+ * Ids and lengths are copied in, outputs are created by native code. Every asynchronous call runs on the device's one
+ * dispatcher thread in the order of the calls, and rejects with a coded error (`code` of lib/errors.ts).
+ */
+import { createRequire } from 'node:module';
+
+declare const tag: unique symbol;
+export type DeviceHandle = { readonly [tag]: 'device' };
+export type ModelHandle = { readonly [tag]: 'model' };
+export type TrainerHandle = { readonly [tag]: 'trainer' };
+export type CalibrationHandle = { readonly [tag]: 'calibration' };
+/** Cancel flag and latest progress of the jobs that it is passed to. */
+export type TokenHandle = { readonly [tag]: 'token' };
+
+export type Isa = 'ref' | 'scalar' | 'avx2' | 'avx512';
+export type Dtype = 'F32' | 'F16' | 'BF16';
+
+export interface SystemInfo {
+  version: string;
+  /** Instruction sets that can run here, best last ("ref" is always there). */
+  isas: Isa[];
+  cpuModel: string;
+  /** Processors of the machine, of this process' affinity mask, and of the container's CPU quota (null: none). */
+  logicalCpus: number;
+  affinityCpus: number;
+  quotaCpus: number | null;
+  /** max(1, min(affinity, floor(quota))) */
+  defaultThreads: number;
+  /** Bytes; null: no container limit. */
+  memoryLimit: number | null;
+  memoryTotal: number;
+}
+
+export interface EncoderConfig {
+  layers: number;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headWidth: number;
+  feedForward: number;
+  vocabulary: number;
+  positions: number;
+  types: number;
+  classes: number;
+  normEps: number;
+  hiddenDropout: number;
+  attentionDropout: number;
+  classifierDropout: number;
+  activation: 'gelu';
+}
+
+/** A packed batch: `ids[total]`, `offsets[batch + 1]`, optional `typeIds[total]`. */
+export interface PackedBatch {
+  ids: Int32Array;
+  offsets: Int32Array;
+  typeIds?: Int32Array;
+}
+
+export interface NativePlan {
+  layers: { groups: Int32Array; neurons: Int32Array; extras: boolean }[];
+  embeddings: boolean;
+  /** First trained row of the word table, -1 for none. */
+  newRowsFirst: number;
+  head: boolean;
+}
+
+export interface StepOptions {
+  seed: number;
+  step: number;
+  /** Learning rates of this step. */
+  lr: { units: number; head: number; rows: number };
+  beta1?: number;
+  beta2?: number;
+  eps?: number;
+  weightDecay?: number;
+  /** Global-norm clipping; 0: off. */
+  clip?: number;
+  dropout?: boolean;
+  update?: boolean;
+}
+
+export interface StepResult {
+  loss: number;
+  gradNorm: number;
+  finite: boolean;
+  seconds: number;
+}
+
+export interface SlotInfo {
+  name: string;
+  group: 'units' | 'head' | 'rows';
+  rows: number;
+  cols: number;
+  /** AdamW steps done. */
+  t: number;
+}
+export type SlotField = 'value' | 'grad' | 'm' | 'v';
+
+export interface UnitSensitivity {
+  norm: Float64Array;
+  ratio: Float64Array;
+  feature: Float64Array;
+  gradient: Float64Array;
+}
+export interface LayerSensitivity {
+  groups: UnitSensitivity;
+  neurons: UnitSensitivity;
+}
+
+export interface ParameterInfo {
+  name: string;
+  /** [n] or [rows, cols] */
+  shape: number[];
+}
+
+export interface Binding {
+  systemInfo(): SystemInfo;
+  errorCodes(): string[];
+  memory(): { live: number; peak: number; allocations: number };
+  /** Test door: the k-th native allocation from now fails; 0 switches off. */
+  failAllocation(k: number, always: boolean): void;
+  philox(seed: number, c0: number, c1: number, c2: number, c3: number): Uint32Array;
+  /** Takes an exclusive lock on a file (flock, close-on-exec); the kernel releases it with the process. Null when another process holds it. */
+  lockFile(path: string): number | null;
+  unlockFile(lock: number): void;
+
+  openDevice(options: { threads: number; isa: Isa }): DeviceHandle;
+  createModel(device: DeviceHandle, config: EncoderConfig): ModelHandle;
+  modelParameters(model: ModelHandle): ParameterInfo[];
+  /** Converts and copies `bytes` (any alignment) into rows [firstRow, firstRow + n) of the parameter; non-finite values are E_MODEL_VALUE. */
+  setParameter(model: ModelHandle, name: string, dtype: Dtype, bytes: Uint8Array, firstRow: number): Promise<void>;
+  getParameter(model: ModelHandle, name: string): Promise<Float32Array>;
+  /** logits [B, classes], pooled [B, hidden], cls [B, hidden] */
+  forward(model: ModelHandle, batch: PackedBatch, output: 'logits' | 'pooled' | 'cls', token?: TokenHandle): Promise<Float32Array>;
+
+  createTrainer(model: ModelHandle, plan: NativePlan): TrainerHandle;
+  trainStep(trainer: TrainerHandle, batch: PackedBatch, labels: Int32Array, weights: Float32Array | null, options: StepOptions, token?: TokenHandle): Promise<StepResult>;
+  /** One step of pooler and classifier on given [CLS] states, features [B, hidden]. */
+  headStep(trainer: TrainerHandle, features: Float32Array, labels: Int32Array, options: StepOptions): Promise<StepResult>;
+  freezeRows(trainer: TrainerHandle): Promise<void>;
+  trainerFloor(trainer: TrainerHandle): number;
+  trainerSlots(trainer: TrainerHandle): SlotInfo[];
+  /** Compact [rows, cols] of slot i. */
+  getSlot(trainer: TrainerHandle, index: number, field: SlotField): Promise<Float32Array>;
+  setSlot(trainer: TrainerHandle, index: number, field: 'value' | 'm' | 'v', data: Float32Array): Promise<void>;
+  setSlotStep(trainer: TrainerHandle, index: number, t: number): Promise<void>;
+
+  createCalibration(model: ModelHandle): CalibrationHandle;
+  calibrate(calibration: CalibrationHandle, batch: PackedBatch, labels: Int32Array, scale: number, half: 0 | 1, token?: TokenHandle): Promise<void>;
+  calibrationResult(calibration: CalibrationHandle, half: 0 | 1 | -1): Promise<LayerSensitivity[]>;
+
+  createToken(): TokenHandle;
+  /** Jobs holding the token end with E_ABORTED at their next check. */
+  cancel(token: TokenHandle): void;
+  /** Layers done so far by the jobs holding the token. */
+  progress(token: TokenHandle): number;
+
+  /** Frees native memory once running jobs ended; idempotent. Later calls on the handle throw E_CLOSED. A model closes after its trainers. */
+  close(handle: DeviceHandle | ModelHandle | TrainerHandle | CalibrationHandle): void;
+}
+
+export const require_ = createRequire(import.meta.url);

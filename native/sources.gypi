@@ -1,0 +1,12 @@
+{
+  "variables": {
+    "base_sources": ["native/base/error.cc", "native/base/memory.cc", "native/base/pool.cc", "native/base/cpu_features.cc", "native/base/os_posix.cc"],
+    "ops_sources": ["native/ops/ref.cc"],
+    "cpu_sources": ["native/cpu/backend.cc"],
+    "isa_sources": ["native/cpu/isa/kernels.cc"],
+    "model_sources": ["native/model/encoder.cc"],
+    "train_sources": ["native/train/trainer.cc"],
+    "runtime_sources": ["native/runtime/device.cc"],
+    "addon_sources": ["native/addon/addon.cc"]
+  }
+}

@@ -1,0 +1,106 @@
+// Finetuning of what a plan selects: compact gradients, sparse AdamW, calibration (dispersion and gradient norms).
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+#include "model/model.h"
+
+namespace adaptune {
+
+// What trains, per layer. A layer below the floor has both lists empty and extras false.
+struct LayerPlan {
+  std::vector<int32_t> groups;   // attention groups (kv head with its query heads), ascending
+  std::vector<int32_t> neurons;  // feed-forward neurons, ascending
+  bool extras = false;           // all biases and both LayerNorms
+};
+
+// A new slot (low-rank adapters later) is a new field here and a new row of the slot list, nothing else.
+struct Plan {
+  std::vector<LayerPlan> layers;
+  bool embeddings = false;       // word, position, type tables and the embedding LayerNorm (`full`)
+  int64_t new_rows_first = -1;   // rows [first, V) of the word table train while rows_active; -1: none
+  bool head = true;              // pooler and classifier
+};
+
+enum class Group : uint8_t { kUnits, kHead, kRows };  // learning-rate groups; `full`'s embeddings are kUnits
+
+// One trained slice of one tensor with its compact optimizer state.
+struct Slot {
+  std::string name;              // tensor name, e.g. "encoder.layer.0.intermediate.dense.weight"
+  Group group;
+  Matrix w;                      // the tensor's values (view)
+  Weight* weight;                // or null
+  std::vector<int32_t> rows, columns;  // selected indices; empty = all
+  int64_t compact_rows, compact_cols;
+  float weight_decay;
+  Matrix grad, m, v;             // [compact_rows, compact_cols]; views of one flat buffer each
+  int64_t t = 0;                 // AdamW steps done
+};
+
+struct StepOptions {
+  uint64_t seed = 1;
+  uint32_t step = 0;             // global step, for dropout counters
+  float lr[3] = {0, 0, 0};       // by Group
+  float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0.01f, clip = 1.0f;  // clip 0: off
+  bool dropout = true;
+  bool update = true;            // false: gradients only (tests)
+};
+
+struct StepResult {
+  double loss;
+  double grad_norm;              // fp64, over everything that trains in this phase, before clipping
+  bool finite;                   // false: nothing was updated
+};
+
+class Trainer {
+ public:
+  Trainer(const Engine& engine, Model& model, const Plan& plan);
+
+  // One step on one batch: forward, backward down to the floor, clip, AdamW. labels [B]; weights [B] or null.
+  StepResult step(const Batch& batch, const int32_t* labels, const float* weights, const StepOptions& options);
+  // The same for the head alone on given [CLS] states features [B,H] (head fit).
+  StepResult head_step(const Matrix& features, const int32_t* labels, const StepOptions& options);
+
+  // Ends the token phase: new rows freeze, their state is freed, the floor applies from now on.
+  void freeze_rows();
+  bool rows_active() const;
+  int64_t floor() const;         // lowest layer that backward enters now; layers.size() when none, -1 = embeddings
+  const std::vector<Slot>& slots() const { return slots_; }
+  std::vector<Slot>& slots() { return slots_; }  // for restoring m, v, t and values
+
+ private:
+  Engine engine_;
+  Model& model_;
+  Plan plan_;
+  std::vector<Slot> slots_;
+  Buffer state_;
+  bool rows_active_;
+};
+
+// Sensitivity of every unit over a calibration sample, dropout off, nothing updated.
+// Units: per layer, kv_heads attention groups and feed_forward neurons.
+class Calibration {
+ public:
+  Calibration(const Engine& engine, Model& model);
+  // Adds a batch to half 0 or 1; gradients are of `scale` * sum of losses (scale = 1 / texts of the whole sample).
+  void add(const Batch& batch, const int32_t* labels, double scale, int half);
+
+  struct Layer {
+    // norm: Var(r)/E(r) of magnitudes; ratio and feature: METHOD 3. [kv_heads] and [feed_forward].
+    std::vector<double> group_norm, group_ratio, group_feature, neuron_norm, neuron_ratio, neuron_feature;
+    // L2 norm of the gradient of the mean loss in the unit's weights, divided by the root of their number
+    std::vector<double> group_gradient, neuron_gradient;
+  };
+  // half 0, 1, or -1 for both together (moments merged, gradients added).
+  std::vector<Layer> result(int half) const;
+
+ private:
+  Engine engine_;
+  Model& model_;
+  struct State;
+  State* state_;
+ public:
+  ~Calibration();
+};
+
+}  // namespace adaptune
