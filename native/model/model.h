@@ -27,6 +27,8 @@ struct LayerWeights {
 class Model {
  public:
   explicit Model(const EncoderConfig& config);  // values zero
+  Model(const Model&) = delete;                 // parameters() points into it
+  Model& operator=(const Model&) = delete;
   const EncoderConfig config;
   Matrix word, position, type;                  // [V,H] [P,H] [types,H]
   float *embedding_norm_gamma, *embedding_norm_beta;
@@ -46,11 +48,20 @@ class Model {
 
 enum class Output : uint8_t { kLogits /* [B,C] */, kPooled /* tanh(pooler) [B,H] */, kCls /* last hidden state of [CLS], [B,H] */ };
 
+// How a running call hears of cancellation and tells of progress: both are called after each layer of each pass, on the
+// calling thread. A cancelled call throws E_ABORTED and leaves model and optimizer state as they were.
+struct Monitor {
+  bool (*cancelled)(void* data);
+  void (*layer_done)(void* data);
+  void* data;
+};
+
 // What one step or one forward call needs besides the model.
 struct Engine {
   const Ops* ops;
   Context context;
-  Arena* activations;
+  Arena* activations;                // reset by every call
+  const Monitor* monitor = nullptr;  // null: nobody listens
 };
 
 // Inference, dropout off. out: [B, C or H]. Bitwise the same for a text alone and in any batch.

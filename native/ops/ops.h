@@ -163,8 +163,8 @@ struct AdamwArgs {
   int64_t t;  // 1-based step of this slot
 };
 
-// Copies rows index[r] of x to y (the [CLS] rows of a batch), or adds them back.
-struct GatherRowsArgs { Matrix x; const int32_t* index; Matrix y; };
+// y[r] = x[index[r]] (the [CLS] rows of a batch), or its transpose, x[index[r]] += y[r]. index holds no row twice.
+struct GatherRowsArgs { Matrix x; const int32_t* index; Matrix y; bool add_back = false; };
 
 struct Ops {
   const char* name;  // "ref", "scalar", "avx2", "avx512"
