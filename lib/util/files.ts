@@ -1,0 +1,466 @@
+/**
+ * The one door to the file system: nothing else in lib/ imports node:fs. Every operation passes `through`, so that a
+ * test can fail, shorten or kill the k-th one (`setFaultPlan`), and every failure becomes an E_FILE that names the path,
+ * what was expected and what came.
+ *
+ * Durability: data reach the disk by fsync before the name does by rename, and the folder is synced after it. Nothing is
+ * deleted here but temporaries that the same call created, except by `remove`.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, readdir, realpath, rename as renameFile, rmdir, statfs, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { AdaptuneError } from '../errors.js';
+import { invalidUtf8At } from './utf8.js';
+
+export type Operation = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'remove' | 'mkdir' | 'list' | 'stat';
+
+/**
+ * `kill` ends the process by SIGKILL (in the middle of a write), `short` moves fewer bytes than asked, anything else is
+ * an errno name that the operation fails with.
+ */
+export interface FaultPlan {
+  /** Count and hit only this operation; default: all. */
+  operation?: Operation;
+  /** The first operation hit, counted from 1. */
+  k: number;
+  repeat?: 'once' | 'always';
+  error: 'kill' | 'short' | 'ENOSPC' | 'EIO' | 'EROFS' | 'EACCES' | 'EMFILE' | 'EINTR';
+}
+
+let plan: FaultPlan | null = null;
+let operations = 0;
+
+/** Test door: arms a fault, or null to disarm. The count of operations starts again at 0. */
+export function setFaultPlan(next: FaultPlan | null): void {
+  plan = next;
+  operations = 0;
+}
+
+/** Operations (those that the plan counts) since `setFaultPlan`. */
+export function operationCount(): number {
+  return operations;
+}
+
+function due(operation: Operation): FaultPlan['error'] | null {
+  if (plan?.operation !== undefined && plan.operation !== operation) return null;
+  operations++;
+  if (!plan) return null;
+  return operations === plan.k || (plan.repeat === 'always' && operations > plan.k) ? plan.error : null;
+}
+
+function die(): never {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+}
+
+function fileError(path: string, expected: string, error: unknown): unknown {
+  if (!(error instanceof Error) || typeof (error as NodeJS.ErrnoException).code !== 'string') return error;
+  if (error instanceof AdaptuneError) return error;
+  // Node: "ENOENT: no such file or directory, open '/x'"
+  const came = error.message.split(', ', 1)[0]!;
+  return new AdaptuneError('E_FILE', `${path}: expected ${expected}, came ${came}`, { cause: error });
+}
+
+/** Calls that a signal interrupted are tried again this often. */
+const INTERRUPTS = 100;
+
+/** One operation of the file system. `work` gets true when the plan asks it to move fewer bytes than it could. */
+async function through<T>(
+  operation: Operation,
+  path: string,
+  expected: string,
+  work: (short: boolean) => Promise<T>,
+  killed?: () => Promise<unknown>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const fault = due(operation);
+      if (fault === 'kill') {
+        await killed?.();
+        die();
+      }
+      if (fault !== null && fault !== 'short') {
+        throw Object.assign(new Error(`${fault}: injected fault, ${operation}`), { code: fault });
+      }
+      return await work(fault === 'short');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EINTR' && attempt < INTERRUPTS) continue;
+      throw fileError(path, expected, error);
+    }
+  }
+}
+
+export interface FileStat {
+  /** Bytes. */
+  size: number;
+  mtimeMs: number;
+  ino: number;
+  dev: number;
+  isFile: boolean;
+  isDirectory: boolean;
+  isSymbolicLink: boolean;
+  /** Device, inode, size and modification time (ns): changes when the file is replaced or written to. */
+  identity: string;
+}
+
+function fileStat(s: import('node:fs').BigIntStats): FileStat {
+  return {
+    size: Number(s.size),
+    mtimeMs: Number(s.mtimeNs) / 1e6,
+    ino: Number(s.ino),
+    dev: Number(s.dev),
+    isFile: s.isFile(),
+    isDirectory: s.isDirectory(),
+    isSymbolicLink: s.isSymbolicLink(),
+    identity: `${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}`,
+  };
+}
+
+/** An open regular file. One handle for many reads: a rename over its name does not change what is read. */
+export class ReadableFile {
+  private constructor(
+    readonly path: string,
+    private readonly handle: FileHandle,
+    /** As it was when opened. */
+    readonly stat: FileStat,
+  ) {}
+
+  /** Folders, devices and pipes are refused (a FIFO must not hang the open). */
+  static async open(path: string): Promise<ReadableFile> {
+    const expected = 'a readable file';
+    const handle = await through('open', path, expected, () => open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+    try {
+      const stat = fileStat(await through('stat', path, expected, () => handle.stat({ bigint: true })));
+      if (!stat.isFile) {
+        throw new AdaptuneError(
+          'E_FILE',
+          `${path}: expected a regular file, came ${stat.isDirectory ? 'a folder' : 'a pipe or device'}`,
+        );
+      }
+      return new ReadableFile(path, handle, stat);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Exactly `length` bytes from `begin` on, in memory of their own. */
+  async read(begin: number, length: number): Promise<Uint8Array> {
+    if (begin < 0 || length < 0 || begin + length > this.stat.size) {
+      throw new AdaptuneError(
+        'E_FILE',
+        `${this.path}: expected bytes ${begin} to ${begin + length}, came a file of ${this.stat.size}`,
+      );
+    }
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const n = await through('read', this.path, `${length} bytes at ${begin}`, async (short) => {
+        const ask = Math.min(short ? Math.ceil((length - done) / 2) : length - done, READ_MAX);
+        return (await this.handle.read(bytes, done, ask, begin + done)).bytesRead;
+      });
+      if (n === 0) {
+        throw new AdaptuneError(
+          'E_FILE',
+          `${this.path}: expected ${length} bytes at ${begin}, came ${done}: the file was truncated while it was read`,
+        );
+      }
+      done += n;
+    }
+    return bytes;
+  }
+
+  /** Throws unless the open file is still the one that was opened: same size, same modification time. */
+  async checkUnchanged(): Promise<void> {
+    const now = fileStat(await through('stat', this.path, 'a readable file', () => this.handle.stat({ bigint: true })));
+    if (now.identity !== this.stat.identity) {
+      throw new AdaptuneError(
+        'E_FILE',
+        `${this.path}: expected a file that stays the same while it is read, came a change (${this.stat.size} then ${now.size} bytes)`,
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** Node reads at most 2^31 - 1 bytes a call. */
+const READ_MAX = 2 ** 30;
+
+export async function readRange(path: string, begin: number, length: number): Promise<Uint8Array> {
+  const file = await ReadableFile.open(path);
+  try {
+    return await file.read(begin, length);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whole file. `limit`: larger files are refused before anything is allocated. */
+export async function readBytes(path: string, options: { limit?: number } = {}): Promise<Uint8Array> {
+  const limit = options.limit ?? 2 ** 32;
+  const file = await ReadableFile.open(path);
+  try {
+    if (file.stat.size > limit) {
+      throw new AdaptuneError('E_FILE', `${path}: expected at most ${limit} bytes, came ${file.stat.size}`);
+    }
+    return await file.read(0, file.stat.size);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whole file as text; bytes that are not UTF-8 are refused, a byte order mark is dropped. */
+export async function readText(path: string, options: { limit?: number } = {}): Promise<string> {
+  const bytes = await readBytes(path, { limit: options.limit ?? 2 ** 28 });
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new AdaptuneError('E_FILE', `${path}: expected UTF-8 text, came other bytes at byte ${invalidUtf8At(bytes)}`);
+  }
+}
+
+const CHUNK = 1 << 18;
+
+/** The bytes of a file or of standard input (`-`) in chunks. Pipes are allowed: data may come from one. */
+export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
+  if (path === '-') {
+    for await (const chunk of process.stdin) yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Buffer);
+    return;
+  }
+  const handle = await through('open', path, 'a readable file', () => open(path, 'r'));
+  try {
+    for (;;) {
+      const chunk = new Uint8Array(CHUNK);
+      const n = await through('read', path, 'a readable file', async (short) => {
+        return (await handle.read(chunk, 0, short ? 1 : CHUNK, null)).bytesRead;
+      });
+      if (n === 0) return;
+      yield chunk.subarray(0, n);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+export type Chunk = Uint8Array | string;
+export type Chunks = Chunk | Iterable<Chunk> | AsyncIterable<Chunk>;
+
+async function* bytesOf(chunks: Chunks): AsyncGenerator<Uint8Array> {
+  const source = typeof chunks === 'string' || chunks instanceof Uint8Array ? [chunks] : chunks;
+  for await (const chunk of source) yield typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
+}
+
+async function writeAll(handle: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const left = Math.min(bytes.length - done, READ_MAX);
+    const half = () => handle.write(bytes, done, Math.ceil(left / 2));
+    const n = await through(
+      'write',
+      path,
+      `room for ${bytes.length} bytes`,
+      async (short) => (await (short ? half() : handle.write(bytes, done, left))).bytesWritten,
+      half,
+    );
+    if (n === 0) throw new AdaptuneError('E_FILE', `${path}: expected to write ${left} bytes, came 0`);
+    done += n;
+  }
+}
+
+/** Creates `path` (it must not exist), writes and syncs it; on failure the file is removed again. */
+async function create(path: string, chunks: Chunks): Promise<void> {
+  const handle = await through('open', path, 'a new file', () => open(path, 'wx'));
+  try {
+    try {
+      // Small chunks are gathered: one call of the system per CHUNK bytes.
+      let gathered: Uint8Array[] = [];
+      let length = 0;
+      const flush = async () => {
+        if (length === 0) return;
+        await writeAll(handle, path, gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, length));
+        gathered = [];
+        length = 0;
+      };
+      for await (const bytes of bytesOf(chunks)) {
+        // Copied, because the producer may reuse its buffer.
+        gathered.push(bytes.length < CHUNK ? bytes.slice() : bytes);
+        length += bytes.length;
+        if (length >= CHUNK) await flush();
+      }
+      await flush();
+      await through('sync', path, 'a durable write', () => handle.sync());
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await through('remove', path, 'a removable file', () => unlink(path)).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Replaces `path` at once: readers, and a machine that loses power, see the old file or the new one. A temporary beside
+ * it is written, synced and renamed, then the folder is synced. A kill leaves at most a name that `isTemporary` knows.
+ */
+export async function writeAtomic(path: string, chunks: Chunks): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.adaptune-tmp`);
+  await create(temporary, chunks);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await through('remove', temporary, 'a removable file', () => unlink(temporary)).catch(() => {});
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Is this file name one that a killed `writeAtomic` left behind? */
+export function isTemporary(name: string): boolean {
+  return /^\..*\.[0-9a-f]{12}\.adaptune-tmp$/s.test(name);
+}
+
+/**
+ * A new file, synced: for folders that are written once and never changed. An existing file is refused. Call
+ * `syncDirectory` once when all files of the folder are there.
+ */
+export async function writeDurable(path: string, chunks: Chunks): Promise<void> {
+  await create(path, chunks);
+}
+
+/** Creates the folder and its parents; an existing folder is fine. */
+export async function makeDirectory(path: string): Promise<void> {
+  await through('mkdir', path, 'a folder', () => mkdir(path, { recursive: true }));
+}
+
+/** Names in a folder, sorted by UTF-16 code unit. */
+export async function list(path: string): Promise<string[]> {
+  return (await through('list', path, 'a folder', () => readdir(path))).sort();
+}
+
+/** Follows links; null when nothing is there. */
+export async function statOrNull(path: string): Promise<FileStat | null> {
+  return through('stat', path, 'a file or folder', async () => {
+    const target = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+      throw error;
+    });
+    return target === null ? null : fileStat(await lstat(target, { bigint: true }));
+  });
+}
+
+export async function stat(path: string): Promise<FileStat> {
+  const found = await statOrNull(path);
+  if (!found) throw new AdaptuneError('E_FILE', `${path}: expected a file or folder, came nothing`);
+  return found;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await statOrNull(path)) !== null;
+}
+
+/** Absolute path with all links resolved. */
+export async function realPath(path: string): Promise<string> {
+  return through('stat', path, 'a file or folder', () => realpath(path));
+}
+
+/** Removes a file, a link (not what it points to), or a folder with all that it holds, one entry at a time. */
+export async function remove(path: string): Promise<void> {
+  const found = fileStat(await through('stat', path, 'a file or folder', () => lstat(path, { bigint: true })));
+  if (!found.isDirectory) return through('remove', path, 'a removable file', () => unlink(path));
+  for (const name of await list(path)) await remove(join(path, name));
+  return through('remove', path, 'an empty folder', () => rmdir(path));
+}
+
+export async function rename(from: string, to: string): Promise<void> {
+  await through('rename', to, `to be replaced by ${from}`, () => renameFile(from, to));
+}
+
+/** Makes the names in a folder durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  // Windows cannot open folders; its file systems journal the names.
+  if (process.platform === 'win32') return;
+  const handle = await through('open', path, 'a folder', () => open(path, 'r'));
+  try {
+    await through('sync', path, 'a durable folder', () => handle.sync());
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Refuses, with both numbers, when the file system of `path` has fewer than `bytes` free: before a long write starts. */
+export async function requireSpace(path: string, bytes: number): Promise<void> {
+  const s = await through('stat', path, 'a folder', () => statfs(path));
+  const free = s.bavail * s.bsize;
+  if (free < bytes) {
+    throw new AdaptuneError('E_FILE', `${path}: expected ${bytes} bytes of free space, came ${free}`);
+  }
+}
+
+export interface Line {
+  /** Counted from 1. */
+  line: number;
+  text: string;
+}
+
+/** Longer lines are refused: 16 MiB. */
+export const LINE_LIMIT = 1 << 24;
+
+/**
+ * Lines of a UTF-8 file or of standard input (`-`): LF or CRLF ends (kept when `ends`), a byte order mark is dropped, a
+ * last line without end counts. NUL, bytes that are not UTF-8 and lines over 16 MiB are E_DATA with their line number.
+ */
+export async function* readLines(path: string, options: { ends?: boolean } = {}): AsyncGenerator<Line> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const name = path === '-' ? 'standard input' : path;
+  let line = 0;
+  const finish = (parts: Uint8Array[], length: number): Line => {
+    line++;
+    let bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+    const fail = (came: string) =>
+      new AdaptuneError('E_DATA', `${name}: line ${line}: expected UTF-8 text, came ${came}`);
+    if (line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3);
+    const nul = bytes.indexOf(0);
+    if (nul >= 0) throw fail(`a NUL at byte ${nul} of the line`);
+    let text: string;
+    try {
+      text = decoder.decode(bytes);
+    } catch {
+      throw fail(`other bytes at byte ${invalidUtf8At(bytes)} of the line`);
+    }
+    if (!options.ends) text = text.replace(/\r?\n$/, '');
+    return { line, text };
+  };
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of readChunks(path)) {
+    let begin = 0;
+    while (begin < chunk.length) {
+      const newline = chunk.indexOf(10, begin);
+      const end = newline < 0 ? chunk.length : newline + 1;
+      parts.push(chunk.subarray(begin, end));
+      length += end - begin;
+      begin = end;
+      if (length > LINE_LIMIT) {
+        throw new AdaptuneError(
+          'E_DATA',
+          `${name}: line ${line + 1}: expected at most ${LINE_LIMIT} bytes, came more (is this a text file with one row a line?)`,
+        );
+      }
+      if (newline >= 0) {
+        yield finish(parts, length);
+        parts = [];
+        length = 0;
+      }
+    }
+  }
+  if (length > 0) yield finish(parts, length);
+}

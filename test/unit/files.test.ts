@@ -1,0 +1,264 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import * as files from '../../lib/util/files.js';
+import { AdaptuneError } from '../../lib/errors.js';
+
+const door = new URL('../../lib/util/files.js', import.meta.url).href;
+
+async function failure(promise: Promise<unknown>): Promise<AdaptuneError> {
+  try {
+    await promise;
+  } catch (error) {
+    expect(error).to.be.instanceOf(AdaptuneError);
+    return error as AdaptuneError;
+  }
+  throw new Error('expected a failure');
+}
+
+async function linesOf(path: string, options?: { ends?: boolean }): Promise<files.Line[]> {
+  const lines: files.Line[] = [];
+  for await (const line of files.readLines(path, options)) lines.push(line);
+  return lines;
+}
+
+describe('files', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'adaptune-files-'));
+  });
+  afterEach(() => {
+    files.setFaultPlan(null);
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it('writes at once and leaves nothing else in the folder', async () => {
+    const path = join(dir, 'a.txt');
+    await files.writeAtomic(path, 'one');
+    await files.writeAtomic(path, ['tw', new Uint8Array([111]), '\n']);
+    expect(await files.readText(path)).to.equal('two\n');
+    async function* slowly() {
+      for (let i = 0; i < 3000; i++) yield `${i} ${'x'.repeat(300)}\n`;
+    }
+    await files.writeAtomic(path, slowly());
+    expect((await linesOf(path)).map((l) => l.text.split(' ')[0])).to.deep.equal(
+      Array.from({ length: 3000 }, (_, i) => `${i}`),
+    );
+    expect(await files.list(dir)).to.deep.equal(['a.txt']);
+  });
+
+  it('copies chunks, since producers reuse their buffer', async () => {
+    const buffer = new Uint8Array(4);
+    function* reuse() {
+      for (let i = 0; i < 3; i++) yield buffer.fill(65 + i);
+    }
+    await files.writeDurable(join(dir, 'a'), reuse());
+    expect(await files.readText(join(dir, 'a'))).to.equal('AAAABBBBCCCC');
+  });
+
+  it('does not write over a file of an immutable folder', async () => {
+    await files.writeDurable(join(dir, 'a'), 'old');
+    const error = await failure(files.writeDurable(join(dir, 'a'), 'new'));
+    expect(error.code).to.equal('E_FILE');
+    expect(error.message).to.contain('EEXIST');
+    expect(await files.readText(join(dir, 'a'))).to.equal('old');
+  });
+
+  it('passes the errors of the producer on and removes the temporary', async () => {
+    function* broken() {
+      yield 'half';
+      throw new RangeError('mine');
+    }
+    let caught: unknown;
+    await files.writeAtomic(join(dir, 'a'), broken()).catch((error: unknown) => (caught = error));
+    expect(caught).to.be.instanceOf(RangeError);
+    expect(readdirSync(dir)).to.deep.equal([]);
+  });
+
+  it('says what was expected and what came', async () => {
+    const missing = join(dir, 'missing.json');
+    const error = await failure(files.readText(missing));
+    expect(error.code).to.equal('E_FILE');
+    expect(error.message).to.equal(`${missing}: expected a readable file, came ENOENT: no such file or directory`);
+    expect((await failure(files.readBytes(dir))).message).to.contain('came a folder');
+    writeFileSync(join(dir, 'five'), 'hello');
+    expect((await failure(files.readRange(join(dir, 'five'), 3, 4))).message).to.contain('came a file of 5');
+    expect((await failure(files.readBytes(join(dir, 'five'), { limit: 4 }))).message).to.contain('at most 4 bytes');
+    writeFileSync(join(dir, 'latin1'), Buffer.from([0x63, 0xef, 0xbf, 0xbd, 0x61, 0xe9, 0x20]));
+    expect((await failure(files.readText(join(dir, 'latin1')))).message).to.contain('at byte 5');
+  });
+
+  it('refuses pipes where a file is expected, without hanging', async function () {
+    if (spawnSync('mkfifo', [join(dir, 'pipe')]).status !== 0) this.skip();
+    expect((await failure(files.readBytes(join(dir, 'pipe')))).message).to.contain('a pipe or device');
+  });
+
+  it('notices a file that changes while it is read', async () => {
+    const path = join(dir, 'a');
+    writeFileSync(path, 'x'.repeat(100));
+    await using file = await files.ReadableFile.open(path);
+    await file.checkUnchanged();
+    writeFileSync(path, 'y'.repeat(10));
+    expect((await failure(file.read(50, 50))).message).to.contain('truncated while it was read');
+    expect((await failure(file.checkUnchanged())).message).to.contain('100 then 10 bytes');
+  });
+
+  it('removes folders without following links', async () => {
+    mkdirSync(join(dir, 'tree/inner'), { recursive: true });
+    writeFileSync(join(dir, 'kept'), 'kept');
+    writeFileSync(join(dir, 'tree/inner/file'), '');
+    symlinkSync(join(dir, 'kept'), join(dir, 'tree/link'));
+    await files.remove(join(dir, 'tree'));
+    expect(readdirSync(dir)).to.deep.equal(['kept']);
+  });
+
+  describe('lines', () => {
+    it('eats a byte order mark, CRLF and a missing last end', async () => {
+      writeFileSync(join(dir, 'a'), '\ufeffone\r\n\r\ntwo\rstill\nlast');
+      expect(await linesOf(join(dir, 'a'))).to.deep.equal([
+        { line: 1, text: 'one' },
+        { line: 2, text: '' },
+        { line: 3, text: 'two\rstill' },
+        { line: 4, text: 'last' },
+      ]);
+      expect((await linesOf(join(dir, 'a'), { ends: true })).map((l) => l.text).join('')).to.equal(
+        'one\r\n\r\ntwo\rstill\nlast',
+      );
+    });
+
+    it('gives back any text, whatever the length of the reads', async () => {
+      const path = join(dir, 'a');
+      const text = fc
+        .string({ unit: 'binary', maxLength: 40 })
+        .map((s) => Buffer.from(s.replaceAll('\0', ' ')).toString());
+      await fc.assert(
+        fc.asyncProperty(text, fc.boolean(), async (content, short) => {
+          writeFileSync(path, content);
+          if (short) files.setFaultPlan({ operation: 'read', k: 1, repeat: 'always', error: 'short' });
+          const lines = await linesOf(path, { ends: true });
+          files.setFaultPlan(null);
+          expect(lines.map((l) => l.text).join('')).to.equal(content.replace(/^\ufeff/, ''));
+          expect(lines.map((l) => l.line)).to.deep.equal(lines.map((_, i) => i + 1));
+        }),
+        { numRuns: 200 },
+      );
+    });
+
+    it('names the line and the byte of what is not text', async () => {
+      writeFileSync(join(dir, 'a'), Buffer.concat([Buffer.from('good\nbad '), Buffer.from([0xff]), Buffer.from('\n')]));
+      let error = await failure(linesOf(join(dir, 'a')));
+      expect(error.code).to.equal('E_DATA');
+      expect(error.message).to.contain('line 2: expected UTF-8 text, came other bytes at byte 4');
+      writeFileSync(join(dir, 'a'), 'good\ngood\nab\0');
+      error = await failure(linesOf(join(dir, 'a')));
+      expect(error.message).to.contain('line 3: expected UTF-8 text, came a NUL at byte 2');
+    });
+
+    it('refuses a line over the limit before holding all of it', async () => {
+      writeFileSync(join(dir, 'a'), Buffer.concat([Buffer.from('ok\n'), Buffer.alloc(3 * files.LINE_LIMIT, 97)]));
+      const error = await failure(linesOf(join(dir, 'a')));
+      expect(error.code).to.equal('E_DATA');
+      expect(error.message).to.contain('line 2: expected at most 16777216 bytes');
+    });
+  });
+
+  describe('faults', () => {
+    const save = async () => {
+      await files.makeDirectory(join(dir, 'out'));
+      await files.writeAtomic(join(dir, 'out/state'), 'n'.repeat(1000));
+    };
+    const prepare = () => {
+      mkdirSync(join(dir, 'out'), { recursive: true });
+      writeFileSync(join(dir, 'out/state'), 'old');
+    };
+    const state = () => readFileSync(join(dir, 'out/state'), 'utf8');
+
+    it('counts every operation of an atomic write', async () => {
+      prepare();
+      files.setFaultPlan(null);
+      await save();
+      // mkdir, open, write, sync, rename, open and sync of the folder
+      expect(files.operationCount()).to.equal(7);
+    });
+
+    for (const error of ['ENOSPC', 'EIO', 'EROFS', 'EACCES', 'EMFILE'] as const) {
+      for (const repeat of ['once', 'always'] as const) {
+        it(`leaves the old or the new file when any operation fails: ${error}, ${repeat}`, async () => {
+          for (let k = 1; k <= 7; k++) {
+            prepare();
+            files.setFaultPlan({ k, error, repeat });
+            const caught = await failure(save());
+            files.setFaultPlan(null);
+            expect(caught.code).to.equal('E_FILE');
+            expect(caught.message).to.contain(error);
+            expect(state()).to.equal(k <= 5 ? 'old' : 'n'.repeat(1000));
+            const left = readdirSync(join(dir, 'out')).filter((name) => name !== 'state');
+            // While everything fails, the removal of the temporary fails too.
+            if (repeat === 'once') expect(left).to.deep.equal([]);
+            expect(left.every(files.isTemporary)).to.equal(true);
+          }
+        });
+      }
+    }
+
+    it('survives short writes and interrupted calls', async () => {
+      for (const error of ['short', 'EINTR'] as const) {
+        for (let k = 1; k <= 7; k++) {
+          prepare();
+          files.setFaultPlan({ k, error, repeat: error === 'short' ? 'always' : 'once' });
+          await save();
+          expect(state()).to.equal('n'.repeat(1000));
+        }
+      }
+    });
+
+    it('leaves the old or the new file when killed at any operation', () => {
+      const script = (k: number) => `
+        const files = await import(${JSON.stringify(door)});
+        files.setFaultPlan({ k: ${k}, error: 'kill' });
+        await files.makeDirectory(${JSON.stringify(join(dir, 'out'))});
+        await files.writeAtomic(${JSON.stringify(join(dir, 'out/state'))}, 'n'.repeat(1000));`;
+      for (let k = 1; k <= 8; k++) {
+        prepare();
+        const child = spawnSync(process.execPath, ['--input-type=module', '-e', script(k)], { encoding: 'utf8' });
+        if (k <= 7) expect(child.signal, child.stderr).to.equal('SIGKILL');
+        else expect(child.status, child.stderr).to.equal(0);
+        expect(state()).to.equal(k <= 5 ? 'old' : 'n'.repeat(1000));
+        const left = readdirSync(join(dir, 'out')).filter((name) => name !== 'state');
+        expect(left.every(files.isTemporary)).to.equal(true);
+        for (const name of left) rmSync(join(dir, 'out', name));
+      }
+    });
+  });
+
+  it('says how much space is missing', async () => {
+    await files.requireSpace(dir, 1);
+    const error = await failure(files.requireSpace(dir, Number.MAX_VALUE));
+    expect(error.message).to.match(/expected \S+ bytes of free space, came \d+/);
+  });
+
+  it('reads standard input', () => {
+    const script = `
+      const { readLines } = await import(${JSON.stringify(door)});
+      for await (const { line, text } of readLines('-')) console.log(line, text);`;
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      input: 'a\r\nb',
+      encoding: 'utf8',
+    });
+    expect(child.stdout).to.equal('1 a\n2 b\n');
+    expect(existsSync(pathToFileURL(dir))).to.equal(true);
+  });
+});
