@@ -1,6 +1,13 @@
 /**
  * The plan file: what trains, in which phases, at which rates. Every method emits one, the trainer reads nothing else.
  */
+import { AdaptuneError } from '../errors.js';
+import type { EncoderConfig } from '../native/binding.js';
+import { predictCost } from './cost.js';
+import type { Workload } from './cost.js';
+import { floorOf, layerWeights, selectionWeights, wholeSelection } from './units.js';
+import type { LayerSelection } from './units.js';
+
 export interface LayerPlan {
   /** Attention groups (a key/value head with its query heads), ascending. */
   groups: number[];
@@ -24,7 +31,92 @@ export interface Plan {
   /** In order; new rows train in `tokens` only, all else in both. */
   phases: { name: 'tokens' | 'units'; steps: number }[];
   rates: { units: number; head: number; rows: number };
+  /** Parameters that train in any phase, of all; and matrix weights of the layers (what a budget counts), of all. */
   counts: { trainable: number; parameters: number; encoderTrainable: number; encoderParameters: number };
   /** Fraction of full finetuning's cost, METHOD.md 4. */
   predictedCost: number;
+}
+
+export type Method = 'adapt' | 'full' | 'frozen';
+
+export interface PlanRequest {
+  method: Method;
+  /** The selected units: `adapt` only; `full` takes all, `frozen` none. */
+  selection?: readonly LayerSelection[];
+  /** Overrides what the method says: `full` with frozen embeddings. */
+  embeddings?: boolean;
+  /** First new row of the word table, -1 without new tokens. */
+  newRowsFirst: number;
+  /** Optimizer steps of the whole run. */
+  steps: number;
+  rates: Plan['rates'];
+  /** Its `tokenPhase` decides the length of the token phase too. */
+  work: Workload;
+}
+
+/** Learning rates by method and hidden size. METHOD.md 4. */
+export function defaultRates(method: Method, hidden: number): Plan['rates'] {
+  const units = hidden >= 768 ? { full: 5e-5, sparse: 3e-4 } : { full: 2e-4, sparse: 1e-3 };
+  return { units: method === 'full' ? units.full : units.sparse, head: 1e-3, rows: 1e-3 };
+}
+
+/** Share of steps -> steps; the margin keeps .07 * 100 at 7. */
+export function tokenPhaseSteps(steps: number, share: number): number {
+  return Math.min(steps, Math.ceil(steps * share - 1e-9));
+}
+
+export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
+  const selection = request.method === 'adapt' ? request.selection : wholeSelection(config, request.method === 'full');
+  if (selection?.length !== config.layers) {
+    throw new AdaptuneError(
+      'E_INTERNAL',
+      `expected the selected units of ${config.layers} layers but received ${selection?.length ?? 'none'}`,
+    );
+  }
+  const floor = floorOf(selection);
+  const embeddings = request.embeddings ?? request.method === 'full';
+  // Where the whole word table trains, its new rows are rows like the others.
+  const newRowsFirst = embeddings ? -1 : request.newRowsFirst;
+  const tokens = newRowsFirst < 0 ? 0 : tokenPhaseSteps(request.steps, request.work.tokenPhase);
+  const phases: Plan['phases'] = [
+    { name: 'tokens', steps: tokens },
+    { name: 'units', steps: request.steps - tokens },
+  ];
+  const layers = selection.map((layer, l) => ({ groups: layer.groups, neurons: layer.neurons, extras: l >= floor }));
+  const work = { ...request.work, tokenPhase: request.steps > 0 ? tokens / request.steps : 0 };
+  return {
+    version: 1,
+    method: request.method,
+    layers,
+    floor,
+    embeddings,
+    newRowsFirst,
+    head: true,
+    phases: phases.filter((phase) => phase.steps > 0),
+    rates: request.rates,
+    counts: count(config, selection, embeddings, newRowsFirst),
+    predictedCost: predictCost(config, selection, work, embeddings),
+  };
+}
+
+function count(
+  config: EncoderConfig,
+  selection: readonly LayerSelection[],
+  embeddings: boolean,
+  newRowsFirst: number,
+): Plan['counts'] {
+  const { hidden, layers } = config;
+  // Biases of Q, K, V, O and the two FFN matrices; weight and bias of two LayerNorms.
+  const extras = (config.heads + 2 * config.kvHeads) * config.headWidth + config.feedForward + 2 * hidden + 4 * hidden;
+  const tables = (config.vocabulary + config.positions + config.types + 2) * hidden;
+  const head = (hidden + 1) * hidden + (hidden + 1) * config.classes;
+  const encoderTrainable = selectionWeights(config, selection);
+  const encoderParameters = layers * layerWeights(config);
+  const rows = newRowsFirst < 0 ? 0 : (config.vocabulary - newRowsFirst) * hidden;
+  return {
+    trainable: encoderTrainable + (layers - floorOf(selection)) * extras + head + (embeddings ? tables : rows),
+    parameters: encoderParameters + layers * extras + tables + head,
+    encoderTrainable,
+    encoderParameters,
+  };
 }

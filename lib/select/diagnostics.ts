@@ -1,0 +1,64 @@
+/** How far a selection can be trusted: what the score follows, and what two halves of the data would have selected. */
+import type { EncoderConfig, LayerSensitivity } from '../native/binding.js';
+import { gather, gatherScores, scoreUnits, UNIT_KINDS } from './scores.js';
+import type { ScoreOptions, UnitKind } from './scores.js';
+import { jaccard, spearman } from './statistics.js';
+import { groupWeights, neuronWeights, selectUnits } from './units.js';
+import type { LayerSelection, SelectOptions } from './units.js';
+
+export interface SelectionDiagnostics {
+  /** Spearman correlation of the score with the dispersion and with the gradient norm; NaN where one is constant. */
+  spearman: Record<UnitKind, { dispersion: number; gradient: number }>;
+  /** Overlap of the selections from the two halves: of selected weights in all, of units by kind. */
+  jaccard: Record<UnitKind | 'weights', number>;
+  warnings: string[];
+}
+
+/** Below this overlap of the selected weights a selection is mostly noise. */
+export const JACCARD_WARNING = 0.6;
+
+/**
+ * whole: sensitivity over all calibration texts; halves: over two disjoint halves of them, selected from with the same
+ * options. The halves' gradients are sums of the whole's scale, so G is doubled to be that of a half's mean loss.
+ */
+export function diagnoseSelection(
+  config: EncoderConfig,
+  whole: readonly LayerSensitivity[],
+  halves: readonly [readonly LayerSensitivity[], readonly LayerSensitivity[]],
+  options: ScoreOptions & SelectOptions,
+): SelectionDiagnostics {
+  const scores = scoreUnits(whole, options);
+  const correlation = (kind: UnitKind) => ({
+    dispersion: spearman(gatherScores(scores, kind), gather(whole, kind, options.dispersion)),
+    gradient: spearman(gatherScores(scores, kind), gather(whole, kind, 'gradient')),
+  });
+  const [a, b] = halves.map((half) => selectUnits(config, scoreUnits(half.map(doubleGradient), options), options));
+  const overlap = (kinds: readonly UnitKind[], weight?: (unit: string) => number) =>
+    jaccard(unitNames(a!, kinds), unitNames(b!, kinds), weight);
+  const weights = overlap(UNIT_KINDS, (unit) =>
+    unit.startsWith('groups') ? groupWeights(config) : neuronWeights(config),
+  );
+  const warnings =
+    weights < JACCARD_WARNING
+      ? [
+          `the selections from two halves of the calibration texts share ${weights.toFixed(2)} of their weights ` +
+            `(Jaccard, expected at least ${JACCARD_WARNING}): calibrate on more texts`,
+        ]
+      : [];
+  return {
+    spearman: { groups: correlation('groups'), neurons: correlation('neurons') },
+    jaccard: { weights, groups: overlap(['groups']), neurons: overlap(['neurons']) },
+    warnings,
+  };
+}
+
+function doubleGradient(layer: LayerSensitivity): LayerSensitivity {
+  const double = (units: LayerSensitivity[UnitKind]) => ({ ...units, gradient: units.gradient.map((g) => 2 * g) });
+  return { groups: double(layer.groups), neurons: double(layer.neurons) };
+}
+
+function unitNames(selection: readonly LayerSelection[], kinds: readonly UnitKind[]): Set<string> {
+  return new Set(
+    selection.flatMap((layer, l) => kinds.flatMap((kind) => layer[kind].map((unit) => `${kind} ${l} ${unit}`))),
+  );
+}

@@ -1,0 +1,130 @@
+/** Which units a budget buys. METHOD.md 4. */
+import { AdaptuneError } from '../errors.js';
+import type { EncoderConfig } from '../native/binding.js';
+import type { LayerScores, UnitKind } from './scores.js';
+
+/** The selected units of one layer, ascending. */
+export interface LayerSelection {
+  groups: number[];
+  neurons: number[];
+}
+
+export interface SelectOptions {
+  /** Fraction of the layers' matrix weights (Q, K, V, O, FFN). */
+  budget: number;
+  /** layer: every layer at or above the floor gets an equal share; model: one list over those layers. */
+  spread: 'layer' | 'model';
+  /** No unit below this layer. */
+  floor?: number;
+}
+
+/** Neurons are taken by the sixteen, the width that a vector kernel handles without a remainder. */
+export const NEURON_BLOCK = 16;
+
+/** Matrix weights of one attention group: its query heads' rows of Q and columns of O, its rows of K and V. */
+export function groupWeights(config: EncoderConfig): number {
+  const queryHeads = config.heads / config.kvHeads;
+  return (2 * queryHeads + 2) * config.headWidth * config.hidden;
+}
+
+/** Matrix weights of one feed-forward neuron: its row of the first matrix and column of the second. */
+export function neuronWeights(config: EncoderConfig): number {
+  return 2 * config.hidden;
+}
+
+/** Matrix weights of one layer. */
+export function layerWeights(config: EncoderConfig): number {
+  return config.kvHeads * groupWeights(config) + config.feedForward * neuronWeights(config);
+}
+
+export function selectionWeights(config: EncoderConfig, selection: readonly LayerSelection[]): number {
+  return selection.reduce(
+    (sum, layer) => sum + layer.groups.length * groupWeights(config) + layer.neurons.length * neuronWeights(config),
+    0,
+  );
+}
+
+/** Every unit of every layer, or of none. */
+export function wholeSelection(config: EncoderConfig, selected: boolean): LayerSelection[] {
+  const all = (n: number) => Array.from({ length: selected ? n : 0 }, (_, i) => i);
+  return Array.from({ length: config.layers }, () => ({
+    groups: all(config.kvHeads),
+    neurons: all(config.feedForward),
+  }));
+}
+
+/** The lowest layer with a selected unit; the number of layers when none is selected. */
+export function floorOf(selection: readonly LayerSelection[]): number {
+  const floor = selection.findIndex((layer) => layer.groups.length + layer.neurons.length > 0);
+  return floor < 0 ? selection.length : floor;
+}
+
+/** What is taken or skipped as a whole: one group, or a layer's next sixteen neurons by score. */
+interface Candidate {
+  layer: number;
+  kind: UnitKind;
+  units: number[];
+  score: number;
+  weights: number;
+}
+
+/**
+ * Fills the budget by score, skipping what does not fit. A block of neurons counts with its mean score; a layer's last
+ * block may be smaller, so that budget 1 selects everything. Ties: lower layer, groups first, lower index.
+ */
+export function selectUnits(
+  config: EncoderConfig,
+  scores: readonly LayerScores[],
+  options: SelectOptions,
+): LayerSelection[] {
+  const floor = options.floor ?? 0;
+  if (!(options.budget >= 0 && options.budget <= 1)) {
+    throw new AdaptuneError('E_ARGUMENT', `expected a budget from 0 to 1 but received ${options.budget}`);
+  }
+  if (!Number.isInteger(floor) || floor < 0 || floor >= config.layers) {
+    throw new AdaptuneError('E_ARGUMENT', `expected a floor from 0 to ${config.layers - 1} but received ${floor}`);
+  }
+  const layers = scores.map((layer, index) => (index < floor ? [] : candidates(config, layer, index)));
+  const available = Math.floor(options.budget * config.layers * layerWeights(config));
+  const share = Math.floor(available / (config.layers - floor));
+  const selection = wholeSelection(config, false);
+  if (options.spread === 'layer') for (const list of layers) fill(list, share, selection);
+  else fill(layers.flat(), available, selection);
+  for (const layer of selection) {
+    layer.groups.sort((a, b) => a - b);
+    layer.neurons.sort((a, b) => a - b);
+  }
+  return selection;
+}
+
+function candidates(config: EncoderConfig, scores: LayerScores, layer: number): Candidate[] {
+  const out: Candidate[] = Array.from(scores.groups, (score, group) => {
+    return { layer, kind: 'groups' as const, units: [group], score, weights: groupWeights(config) };
+  });
+  const order = Array.from(scores.neurons.keys());
+  order.sort((a, b) => scores.neurons[b]! - scores.neurons[a]! || a - b);
+  let score = Infinity;
+  for (let begin = 0; begin < order.length; begin += NEURON_BLOCK) {
+    const units = order.slice(begin, begin + NEURON_BLOCK);
+    // Blocks descend: rounding in the mean of equal scores must not put a smaller last block first.
+    score = Math.min(score, units.reduce((sum, unit) => sum + scores.neurons[unit]!, 0) / units.length);
+    out.push({ layer, kind: 'neurons', units, score, weights: units.length * neuronWeights(config) });
+  }
+  return out;
+}
+
+/** The sort is stable and the list comes in tie order. */
+function fill(list: Candidate[], available: number, selection: LayerSelection[]): void {
+  let left = available;
+  const closed = new Set<number>(); // layers whose next block did not fit: a smaller last one must not jump ahead
+  for (const candidate of list.toSorted((a, b) => b.score - a.score)) {
+    const neurons = candidate.kind === 'neurons';
+    if (neurons && closed.has(candidate.layer)) continue;
+    if (candidate.weights > left) {
+      if (neurons) closed.add(candidate.layer);
+      continue;
+    }
+    selection[candidate.layer]![candidate.kind].push(...candidate.units);
+    left -= candidate.weights;
+  }
+}
