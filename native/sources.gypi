@@ -1,7 +1,7 @@
 {
   "variables": {
     "base_sources": ["native/base/error.cc", "native/base/memory.cc", "native/base/pool.cc", "native/base/cpu_features.cc", "native/base/os_posix.cc"],
-    "ops_sources": ["native/ops/ref.cc"],
+    "ops_sources": ["native/ops/ref/table.cc", "native/ops/ref/gemm.cc", "native/ops/ref/attention.cc", "native/ops/ref/norm.cc", "native/ops/ref/embed.cc", "native/ops/ref/reduce.cc", "native/ops/ref/adamw.cc"],
     "cpu_sources": ["native/cpu/backend.cc"],
     "isa_sources": ["native/cpu/isa/kernels.cc"],
     "model_sources": ["native/model/encoder.cc"],

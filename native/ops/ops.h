@@ -184,6 +184,6 @@ struct Ops {
   void (*gather_rows)(const Context&, const GatherRowsArgs&);
 };
 
-extern const Ops kRefOps;   // ops/ref.cc: slow, obvious, sums in double; keeps float storage between ops
+extern const Ops kRefOps;   // ops/ref/: slow, obvious, sums in double; keeps float storage between ops
 
 }  // namespace adaptune
