@@ -1,163 +1,211 @@
 /**
- * One table describes the options of a command: the typed API, the command line, its help, the check of configuration
- * files and the "did you mean" all read it.
+ * Options as data: one table per command, from which types, defaults, checks, `--help` and the keys of configuration files
+ * are derived. A value is checked the same way wherever it comes from; the text of a flag is turned into a value first.
  */
 import { distance } from 'fastest-levenshtein';
 import { AdaptuneError, type ErrorCode } from '../errors.js';
 
-export type OptionValue = string | number | boolean | string[] | null;
-
-interface Common {
-  /** One line for --help; the default is added. */
+interface Common<T> {
   help: string;
-  /** Stands for the value in --help, e.g. `FILE`. */
-  value?: string;
+  /** Absent: none, or derived from other options as `help` says. */
+  default?: T;
   required?: boolean;
-  /** Not an option of the command line and of configuration files (objects of the typed API). */
-  group?: string;
+  /** Placeholder of the value in `--help`. */
+  value?: string;
 }
-export type OptionSpec = Common &
-  (
-    | { type: 'string'; default?: string | null }
-    | { type: 'choice'; choices: readonly string[]; default?: string | null }
-    | { type: 'boolean'; default?: boolean }
-    | { type: 'list'; default?: readonly string[] | null }
-    | {
-        type: 'number' | 'integer';
-        default?: number | string | null;
-        min?: number;
-        max?: number;
-        /** Bounds are excluded. */
-        open?: boolean;
-        /** Words that are accepted beside numbers, e.g. `auto` or `inf`. */
-        words?: readonly string[];
-      }
-  );
+/** A number from `min` to `max` (`above`, `below`: without the limit itself), or one of `words`. */
+export type NumberSpec<W extends string = string> = Common<number | NoInfer<W>> & {
+  type: 'integer' | 'number';
+  min: number;
+  max: number;
+  above?: boolean;
+  below?: boolean;
+  words?: readonly W[];
+};
+export type TextSpec = Common<string> & { type: 'string' | 'path' };
+export type ListSpec = Common<readonly string[]> & { type: 'list' };
+export type BooleanSpec = Common<boolean> & { type: 'boolean' };
+export type ChoiceSpec<C extends string = string> = Common<NoInfer<C>> & { type: 'choice'; choices: readonly C[] };
+/** A count (5) or a fraction (0.01; as text also 1.0). */
+export type SupportSpec = Common<number | string> & { type: 'support' };
+
+export type OptionSpec = NumberSpec | TextSpec | ListSpec | BooleanSpec | ChoiceSpec | SupportSpec;
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
+export type OptionValue = string | number | boolean | readonly string[] | null;
 
-export const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-export const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+type ValueOf<S extends OptionSpec> = S extends { type: 'integer' | 'number'; words: readonly (infer W)[] }
+  ? number | W
+  : S extends { type: 'integer' | 'number' }
+    ? number
+    : S extends { type: 'choice'; choices: readonly (infer C)[] }
+      ? C
+      : S extends { type: 'list' }
+        ? readonly string[]
+        : S extends { type: 'boolean' }
+          ? boolean
+          : S extends { type: 'support' }
+            ? number | string
+            : string;
+type RequiredKey<T extends OptionTable> = { [K in keyof T]: T[K] extends { required: true } ? K : never }[keyof T];
+type FilledKey<T extends OptionTable> = { [K in keyof T]: T[K] extends { default: {} } ? K : never }[keyof T];
 
-/** The nearest of `names`, or null when none is near. */
-export function suggest(name: string, names: Iterable<string>): string | null {
-  let best: string | null = null;
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of names) {
-    const d = distance(name.toLowerCase(), candidate.toLowerCase());
-    if (d < least) [best, least] = [candidate, d];
-  }
-  return best;
+/** What a caller passes; null and undefined mean the default. */
+export type OptionsOf<T extends OptionTable> = { [K in RequiredKey<T>]: ValueOf<T[K]> } & {
+  [K in Exclude<keyof T, RequiredKey<T>>]?: ValueOf<T[K]> | null | undefined;
+};
+/** What a command works with: defaults filled in, null where there is none. */
+export type ResolvedOf<T extends OptionTable> = { [K in RequiredKey<T> | FilledKey<T>]: ValueOf<T[K]> } & {
+  [K in Exclude<keyof T, RequiredKey<T> | FilledKey<T>>]: ValueOf<T[K]> | null;
+};
+
+/** "max-length" of "maxLength". */
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => '-' + c.toLowerCase());
+/** "maxLength" of "max-length". */
+export const camel = (flag: string): string => flag.replace(/-([a-z])/g, (_, c: string) => c.toUpperCase());
+
+/** The name that was probably meant, or null when none is near. */
+export function suggest(name: string, names: readonly string[]): string | null {
+  const near = names.map((known) => ({ known, far: distance(name.toLowerCase(), known.toLowerCase()) }));
+  const best = near.reduce((a, b) => (b.far < a.far ? b : a), { known: '', far: Infinity });
+  return best.far <= Math.max(1, Math.floor(name.length / 3)) ? best.known : null;
 }
 
-const show = (value: unknown) => (typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? typeof value));
-
-/** What a value of this option looks like, for messages and schemas. */
-export function expected(spec: OptionSpec): string {
+/** What a legal value is, in words: for messages and help. */
+export function legalValues(spec: OptionSpec): string {
   switch (spec.type) {
+    case 'integer':
+    case 'number': {
+      const kind = spec.type === 'integer' ? 'a whole number' : 'a number';
+      const range = `${spec.above ? 'above' : 'from'} ${spec.min} ${spec.below ? 'and below' : 'to'} ${spec.max}`;
+      return [`${kind} ${range}`, ...(spec.words ?? []).map((word) => JSON.stringify(word))].join(' or ');
+    }
     case 'choice':
       return `one of ${spec.choices.join(', ')}`;
-    case 'boolean':
-      return 'true or false';
+    case 'support':
+      return 'a count (5) or a fraction (0.01)';
     case 'list':
       return 'a list of strings';
-    case 'string':
-      return 'a non-empty string';
-    case 'number':
-    case 'integer': {
-      const kind = spec.type === 'integer' ? 'a whole number' : 'a number';
-      const { min, max, open } = spec;
-      const range =
-        min !== undefined && max !== undefined
-          ? ` between ${min} and ${max}${open ? ' (both excluded)' : ''}`
-          : min !== undefined
-            ? ` ${open ? 'above' : 'of at least'} ${min}`
-            : max !== undefined
-              ? ` ${open ? 'below' : 'of at most'} ${max}`
-              : '';
-      return kind + range + (spec.words ? `, or ${spec.words.join(', ')}` : '');
-    }
-  }
-}
-
-/** Checks one value; numbers may come as text (`fromText`: the command line). */
-export function checkOption(
-  name: string,
-  spec: OptionSpec,
-  value: unknown,
-  { code = 'E_ARGUMENT', fromText = false }: { code?: ErrorCode; fromText?: boolean } = {},
-): OptionValue {
-  const wrong = (): never => {
-    throw new AdaptuneError(code, `${name}: expected ${expected(spec)} but received ${show(value)}`);
-  };
-  switch (spec.type) {
-    case 'string':
-      return typeof value === 'string' && value !== '' ? value : wrong();
-    case 'choice':
-      if (typeof value === 'string' && spec.choices.includes(value)) return value;
-      if (typeof value === 'string') {
-        const near = suggest(value, spec.choices);
-        if (near !== null)
-          throw new AdaptuneError(
-            code,
-            `${name}: expected ${expected(spec)} but received ${show(value)}; did you mean ${near}?`,
-          );
-      }
-      return wrong();
     case 'boolean':
-      return typeof value === 'boolean' ? value : wrong();
-    case 'list':
-      return Array.isArray(value) && value.every((item) => typeof item === 'string') ? (value as string[]) : wrong();
-    case 'number':
-    case 'integer': {
-      if (typeof value === 'string' && spec.words?.includes(value)) return value;
-      const number =
-        fromText && typeof value === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value)
-          ? Number(value)
-          : value;
-      if (typeof number !== 'number' || !Number.isFinite(number)) return wrong();
-      if (spec.type === 'integer' && !Number.isSafeInteger(number)) return wrong();
-      const { min = -Infinity, max = Infinity, open = false } = spec;
-      if (open ? number <= min || number >= max : number < min || number > max) return wrong();
-      return number;
-    }
+      return 'true or false';
+    case 'path':
+      return 'a path';
+    case 'string':
+      return 'a string';
   }
 }
 
-/**
- * Checks a whole object against the table: unknown keys are refused with a suggestion, absent ones get their default
- * (`null` where there is none). `partial` leaves absent keys out and does not ask for required ones.
- */
-export function checkOptions(
-  table: OptionTable,
-  input: Readonly<Record<string, unknown>>,
-  {
-    code = 'E_ARGUMENT',
-    partial = false,
-    where = 'options',
-  }: { code?: ErrorCode; partial?: boolean; where?: string } = {},
-): Record<string, OptionValue> {
-  const names = Object.keys(table);
+function inRange(spec: NumberSpec, value: number): boolean {
+  if (spec.type === 'integer' && !Number.isInteger(value)) return false;
+  const low = spec.above ? value > spec.min : value >= spec.min;
+  return low && (spec.below ? value < spec.max : value <= spec.max);
+}
+
+function isLegal(spec: OptionSpec, value: unknown): value is OptionValue {
+  switch (spec.type) {
+    case 'integer':
+    case 'number':
+      return typeof value === 'number' ? inRange(spec, value) : (spec.words?.includes(value as string) ?? false);
+    case 'choice':
+      return spec.choices.includes(value as string);
+    case 'support':
+      return typeof value === 'string'
+        ? /^(?:[1-9]\d*|0?\.\d*[1-9]\d*|1\.0+)$/.test(value)
+        : typeof value === 'number' && value > 0 && (value < 1 || Number.isSafeInteger(value));
+    case 'list':
+      return Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '');
+    case 'boolean':
+      return typeof value === 'boolean';
+    case 'path':
+    case 'string':
+      return typeof value === 'string' && value !== '' && !value.includes('\0');
+  }
+}
+
+function valueOfText(spec: OptionSpec, text: string): unknown {
+  switch (spec.type) {
+    case 'integer':
+    case 'number':
+      return text.trim() === '' || spec.words?.includes(text) ? text : Number(text);
+    case 'list':
+      return text.split(/\s+/).filter((part) => part !== '');
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text;
+    default:
+      return text;
+  }
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === 'number') return `the number ${value}`;
+  return value === null || value === undefined
+    ? String(value)
+    : `a value of type ${Array.isArray(value) ? 'array' : typeof value}`;
+}
+
+export interface CheckOptions {
+  /** Code of the error: E_ARGUMENT, or E_CONFIG for files. */
+  code?: ErrorCode;
+  /** Where the value comes from, the beginning of every message. */
+  where?: string;
+  /** Text of a flag, to be turned into a value. */
+  fromText?: boolean;
+  /** Only what is given: no defaults, nothing required. */
+  partial?: boolean;
+}
+
+export function checkOption(name: string, spec: OptionSpec, input: unknown, how: CheckOptions = {}): OptionValue {
+  const value = how.fromText && typeof input === 'string' ? valueOfText(spec, input) : input;
+  if (isLegal(spec, value)) return value;
+  const where = how.where ? `${how.where}: ` : '';
+  throw new AdaptuneError(
+    how.code ?? 'E_ARGUMENT',
+    `${where}expected ${legalValues(spec)} for ${name} but received ${shown(input)}`,
+  );
+}
+
+/** Checks an object of options against the table and fills in the defaults. Keys may be spelt as flags (`max-length`). */
+export function checkOptions(table: OptionTable, input: unknown, how: CheckOptions = {}): Record<string, OptionValue> {
+  const code = how.code ?? 'E_ARGUMENT';
+  const where = how.where ? `${how.where}: ` : '';
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new AdaptuneError(code, `${where}expected an object of options but received ${shown(input)}`);
+  }
   const given = new Map<string, unknown>();
   for (const [key, value] of Object.entries(input)) {
-    const name = camel(key);
+    const name = Object.hasOwn(table, key) ? key : camel(key);
     if (!Object.hasOwn(table, name)) {
-      const near = suggest(name, names);
+      const near = suggest(name, Object.keys(table));
       throw new AdaptuneError(
         code,
-        `${where}: unknown key ${show(key)}${near === null ? '' : `; did you mean ${near}?`}`,
+        `${where}unknown option ${shown(key)}${near === null ? '' : `; did you mean ${near}?`}`,
       );
     }
-    if (value !== undefined) given.set(name, value);
+    if (given.has(name)) throw new AdaptuneError(code, `${where}expected ${name} once but received it twice`);
+    given.set(name, value);
   }
-  const entries: [string, OptionValue][] = [];
-  for (const name of names) {
-    const spec = table[name]!;
-    if (given.has(name) && given.get(name) !== null)
-      entries.push([name, checkOption(`${where}: ${name}`, spec, given.get(name), { code })]);
-    else if (partial) continue;
-    else if (spec.required)
-      throw new AdaptuneError(code, `${where}: ${name} is required: expected ${expected(spec)} but it is missing`);
-    else entries.push([name, (spec.default as OptionValue | undefined) ?? null]);
+  const checked = new Map<string, OptionValue>();
+  for (const [name, spec] of Object.entries(table)) {
+    const value = given.get(name) ?? (how.partial ? null : (spec.default ?? null));
+    if (value !== null)
+      checked.set(name, checkOption(name, spec, value, { code, ...(how.where ? { where: how.where } : {}) }));
+    else if (!how.partial && spec.required) {
+      throw new AdaptuneError(code, `${where}expected ${legalValues(spec)} for ${name} but received nothing`);
+    } else if (!how.partial) checked.set(name, null);
   }
-  return Object.fromEntries(entries);
+  return Object.fromEntries(checked);
+}
+
+/** `checkOptions` with the types that the table implies. */
+export function resolveOptions<T extends OptionTable>(table: T, input: unknown): ResolvedOf<T> {
+  const given = checkOptions(table, input);
+  const resolved = new Map<string, unknown>();
+  for (const [name, option] of Object.entries(table)) {
+    const value = given.get(name) ?? option.default;
+    if (value === undefined && option.required) {
+      throw new AdaptuneError('E_ARGUMENT', `Expected ${describe(option)} for ${name} but it is missing.`);
+    }
+    resolved.set(name, value);
+  }
+  return Object.fromEntries(resolved) as ResolvedOf<T>;
 }

@@ -1,0 +1,309 @@
+/** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
+import { AdaptuneError } from '../errors.js';
+import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
+
+export const TRAIN_OPTIONS = {
+  model: {
+    type: 'string',
+    required: true,
+    value: 'DIR',
+    help: 'Folder of a Hugging Face BERT encoder, or scratch:tiny|mini|small to start from random weights.',
+  },
+  train: { type: 'path', required: true, value: 'FILE', help: 'Training texts: JSONL, CSV or TSV.' },
+  out: {
+    type: 'path',
+    required: true,
+    value: 'DIR',
+    help: 'Output folder: absent, empty, or an unfinished run with --resume.',
+  },
+  validation: {
+    type: 'path',
+    value: 'FILE',
+    help: 'Validation texts. Without it, a stratified tenth of the training texts.',
+  },
+  test: { type: 'path', value: 'FILE', help: 'Test texts, scored once at the end.' },
+  unlabelled: { type: 'path', value: 'FILE', help: 'More texts of the domain, used for mining only.' },
+  text: { type: 'string', default: 'text', value: 'NAME', help: 'Column with the text.' },
+  label: { type: 'string', default: 'label', value: 'NAME', help: 'Column with the label.' },
+
+  method: {
+    type: 'choice',
+    choices: ['adapt', 'full', 'frozen'],
+    default: 'adapt',
+    help: 'adapt: new tokens and the sensitive units. full: every weight. frozen: the head alone.',
+  },
+  budget: {
+    type: 'number',
+    min: 0,
+    max: 1,
+    above: true,
+    default: 0.1,
+    help: 'Share of the layers’ matrix weights that adapt trains.',
+  },
+  cost: {
+    type: 'number',
+    min: 0,
+    max: 1,
+    above: true,
+    help: 'Upper bound of the predicted cost as a share of full finetuning; replaces the budget.',
+  },
+
+  newTokens: {
+    type: 'integer',
+    min: 0,
+    max: 100_000,
+    words: ['auto'],
+    value: 'auto|N',
+    help: 'Number of mined tokens. Default: auto for adapt, 0 for the others.',
+  },
+  tokens: {
+    type: 'path',
+    value: 'FILE',
+    help: 'Phrases to add, one a line or a report of `mine`, instead of mining them.',
+  },
+  minSupport: {
+    type: 'support',
+    default: 5,
+    value: 'N|0.x',
+    help: 'Unique texts that must contain a pattern: a count (5) or a fraction (0.01).',
+  },
+  maxPattern: {
+    type: 'integer',
+    min: 2,
+    max: 32,
+    default: 7,
+    value: 'N',
+    help: 'Longest pattern, in words.',
+  },
+  minUses: {
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 10,
+    value: 'N',
+    help: 'Occurrences after merging that a new token needs.',
+  },
+  pplMax: {
+    type: 'number',
+    min: 0,
+    max: 1000,
+    above: true,
+    default: 0.3,
+    value: 'X',
+    help: 'Largest unigram-normalized perplexity of a new token.',
+  },
+  stopWords: { type: 'path', value: 'FILE', help: 'Stop words, one a line, instead of the built-in list.' },
+  protect: {
+    type: 'list',
+    default: ['<<', '>>', '[[', ']]'],
+    value: 'STRINGS',
+    help: 'Markers that no pattern contains or spans, separated by spaces.',
+  },
+  init: {
+    type: 'choice',
+    choices: ['mean', 'random', 'noisy-mean'],
+    default: 'mean',
+    help: 'First value of a new token’s row.',
+  },
+
+  score: {
+    type: 'choice',
+    choices: ['rank', 'zscore', 'sum', 'product'],
+    default: 'rank',
+    help: 'How index of dispersion and gradient norm combine.',
+  },
+  beta: {
+    type: 'number',
+    min: 0,
+    max: 1000,
+    default: 1,
+    value: 'X',
+    help: 'Weight of the gradient norm in zscore and sum.',
+  },
+  spread: {
+    type: 'choice',
+    choices: ['layer', 'model'],
+    default: 'layer',
+    help: 'Share the budget equally among layers, or rank over the whole model.',
+  },
+  dispersion: {
+    type: 'choice',
+    choices: ['norm', 'ratio', 'feature'],
+    default: 'norm',
+    help: 'Form of the index of dispersion.',
+  },
+  tokenPhase: {
+    type: 'number',
+    min: 0,
+    max: 1,
+    default: 0.3,
+    value: 'X',
+    help: 'Share of the steps in which new rows train too.',
+  },
+
+  epochs: {
+    type: 'integer',
+    min: 1,
+    max: 10_000,
+    default: 4,
+    value: 'N',
+    help: 'Passes over the training texts.',
+  },
+  batch: { type: 'integer', min: 1, max: 4096, default: 32, value: 'N', help: 'Texts a step.' },
+  maxLength: {
+    type: 'integer',
+    min: 4,
+    max: 8192,
+    default: 128,
+    value: 'N',
+    help: 'Longest text in tokens, [CLS] and [SEP] included; the rest is cut.',
+  },
+  lr: {
+    type: 'number',
+    min: 0,
+    max: 1e9,
+    value: 'X',
+    help: 'Peak rate of the encoder. Default: 1e-3 (adapt) or 2e-4 (full) for narrow encoders, 3e-4 or 5e-5 at hidden 768 and more.',
+  },
+  headLr: {
+    type: 'number',
+    min: 0,
+    max: 1e9,
+    default: 1e-3,
+    value: 'X',
+    help: 'Peak rate of pooler and classifier.',
+  },
+  tokenLr: {
+    type: 'number',
+    min: 0,
+    max: 1e9,
+    default: 1e-3,
+    value: 'X',
+    help: 'Peak rate of new rows.',
+  },
+  weightDecay: {
+    type: 'number',
+    min: 0,
+    max: 1,
+    default: 0.01,
+    value: 'X',
+    help: 'Decoupled weight decay of the encoder’s trained matrices.',
+  },
+  clip: {
+    type: 'number',
+    min: 0,
+    max: 1e9,
+    default: 1,
+    value: 'X',
+    help: 'Largest global gradient norm; 0 switches clipping off.',
+  },
+  warmup: {
+    type: 'number',
+    min: 0,
+    max: 1,
+    default: 0.06,
+    value: 'X',
+    help: 'Share of the steps with a rising rate.',
+  },
+  dropout: {
+    type: 'number',
+    min: 0,
+    max: 1,
+    below: true,
+    value: 'X',
+    help: 'Replaces the dropout rates of config.json.',
+  },
+  seed: {
+    type: 'integer',
+    min: 0,
+    max: 4_294_967_295,
+    default: 1,
+    value: 'N',
+    help: 'Seed of initial values, order, dropout and samples.',
+  },
+
+  saveEvery: {
+    type: 'integer',
+    min: 1,
+    max: 1_000_000_000,
+    default: 200,
+    value: 'N',
+    help: 'Steps between checkpoints.',
+  },
+  resume: { type: 'boolean', default: false, help: 'Continue the unfinished run in --out.' },
+  device: { type: 'choice', choices: ['auto', 'cpu'], default: 'auto', help: 'Where to compute.' },
+  threads: {
+    type: 'integer',
+    min: 1,
+    max: 1024,
+    value: 'N',
+    help: 'Threads. Default: what CPU quota and affinity allow.',
+  },
+} as const satisfies OptionTable;
+
+/** Options that change neither the weights nor the report: free to differ when a run is resumed. Files are compared by content. */
+export const NEUTRAL_OPTIONS: ReadonlySet<string> = new Set([
+  'model',
+  'train',
+  'validation',
+  'test',
+  'unlabelled',
+  'tokens',
+  'stopWords',
+  'out',
+  'text',
+  'label',
+  'saveEvery',
+  'resume',
+  'device',
+  'threads',
+] satisfies (keyof typeof TRAIN_OPTIONS)[]);
+
+type Input = OptionsOf<typeof TRAIN_OPTIONS>;
+type Resolved = ResolvedOf<typeof TRAIN_OPTIONS>;
+
+/** Texts that a program has in memory; files are named by a path instead. */
+export interface LabelledTexts {
+  texts: readonly string[];
+  labels: readonly string[];
+}
+const SOURCES = ['train', 'validation', 'test'] as const;
+type Source = (typeof SOURCES)[number];
+
+export type TrainOptions = Omit<Input, Source> & {
+  train: string | LabelledTexts;
+  validation?: string | LabelledTexts | null | undefined;
+  test?: string | LabelledTexts | null | undefined;
+};
+export type ResolvedOptions = Omit<Resolved, Source | 'newTokens'> & {
+  train: string | LabelledTexts;
+  validation: string | LabelledTexts | null;
+  test: string | LabelledTexts | null;
+  newTokens: number | 'auto';
+};
+
+/** Defaults filled in, every value checked (E_ARGUMENT). */
+export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
+  const memory = new Map<string, LabelledTexts>();
+  const paths: Record<string, unknown> = { ...input };
+  for (const name of SOURCES) {
+    const source = input[name];
+    if (typeof source !== 'object' || source === null) continue;
+    checkTexts(name, source);
+    memory.set(name, source);
+    paths[name] = `${name} texts in memory`;
+  }
+  const resolved = resolveOptions(TRAIN_OPTIONS, paths);
+  const newTokens = resolved.newTokens ?? (resolved.method === 'adapt' ? 'auto' : 0);
+  return { ...resolved, ...Object.fromEntries(memory), newTokens };
+}
+
+function checkTexts(name: string, { texts, labels }: LabelledTexts): void {
+  const strings = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof item === 'string');
+  if (!strings(texts) || !strings(labels) || texts.length !== labels.length) {
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      `expected a path or {texts, labels} with two lists of strings of one length for ${name}`,
+    );
+  }
+}
