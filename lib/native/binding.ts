@@ -5,6 +5,11 @@
  * dispatcher thread in the order of the calls, and rejects with a coded error (`code` of lib/errors.ts).
  */
 import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import bindings from 'bindings';
+import { withCodes } from './codes.js';
+import { absent, libc, unusable } from './remedies.js';
 
 declare const tag: unique symbol;
 export type DeviceHandle = { readonly [tag]: 'device' };
@@ -122,6 +127,8 @@ export interface Binding {
   /** Test door: the k-th native allocation from now fails; 0 switches off. */
   failAllocation(k: number, always: boolean): void;
   philox(seed: number, c0: number, c1: number, c2: number, c3: number): Uint32Array;
+  /** What the container allows, read below a directory that holds copies of /proc and /sys/fs/cgroup ('': the system's). */
+  containerLimits(root: string): { cpus: number | null; memory: number | null };
   /** Takes an exclusive lock on a file (flock, close-on-exec); the kernel releases it with the process. Null when another process holds it. */
   lockFile(path: string): number | null;
   unlockFile(lock: number): void;
@@ -133,12 +140,29 @@ export interface Binding {
   setParameter(model: ModelHandle, name: string, dtype: Dtype, bytes: Uint8Array, firstRow: number): Promise<void>;
   getParameter(model: ModelHandle, name: string): Promise<Float32Array>;
   /** logits [B, classes], pooled [B, hidden], cls [B, hidden] */
-  forward(model: ModelHandle, batch: PackedBatch, output: 'logits' | 'pooled' | 'cls', token?: TokenHandle): Promise<Float32Array>;
+  forward(
+    model: ModelHandle,
+    batch: PackedBatch,
+    output: 'logits' | 'pooled' | 'cls',
+    token?: TokenHandle,
+  ): Promise<Float32Array>;
 
   createTrainer(model: ModelHandle, plan: NativePlan): TrainerHandle;
-  trainStep(trainer: TrainerHandle, batch: PackedBatch, labels: Int32Array, weights: Float32Array | null, options: StepOptions, token?: TokenHandle): Promise<StepResult>;
+  trainStep(
+    trainer: TrainerHandle,
+    batch: PackedBatch,
+    labels: Int32Array,
+    weights: Float32Array | null,
+    options: StepOptions,
+    token?: TokenHandle,
+  ): Promise<StepResult>;
   /** One step of pooler and classifier on given [CLS] states, features [B, hidden]. */
-  headStep(trainer: TrainerHandle, features: Float32Array, labels: Int32Array, options: StepOptions): Promise<StepResult>;
+  headStep(
+    trainer: TrainerHandle,
+    features: Float32Array,
+    labels: Int32Array,
+    options: StepOptions,
+  ): Promise<StepResult>;
   freezeRows(trainer: TrainerHandle): Promise<void>;
   trainerFloor(trainer: TrainerHandle): number;
   trainerSlots(trainer: TrainerHandle): SlotInfo[];
@@ -148,7 +172,14 @@ export interface Binding {
   setSlotStep(trainer: TrainerHandle, index: number, t: number): Promise<void>;
 
   createCalibration(model: ModelHandle): CalibrationHandle;
-  calibrate(calibration: CalibrationHandle, batch: PackedBatch, labels: Int32Array, scale: number, half: 0 | 1, token?: TokenHandle): Promise<void>;
+  calibrate(
+    calibration: CalibrationHandle,
+    batch: PackedBatch,
+    labels: Int32Array,
+    scale: number,
+    half: 0 | 1,
+    token?: TokenHandle,
+  ): Promise<void>;
   calibrationResult(calibration: CalibrationHandle, half: 0 | 1 | -1): Promise<LayerSensitivity[]>;
 
   createToken(): TokenHandle;
@@ -161,4 +192,38 @@ export interface Binding {
   close(handle: DeviceHandle | ModelHandle | TrainerHandle | CalibrationHandle): void;
 }
 
-export const require_ = createRequire(import.meta.url);
+const require = createRequire(import.meta.url);
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+let loaded: Binding | undefined;
+
+/** The addon, loaded by the first call. Throws E_ADDON, which lists remedies. */
+export function binding(): Binding {
+  return (loaded ??= withCodes(load()));
+}
+
+/** ADAPTUNE_BINARY, then what was built here (build/Release), then the prebuilt file of this platform. */
+function load(): Binding {
+  const chosen = process.env['ADAPTUNE_BINARY'];
+  if (chosen) {
+    try {
+      return require(resolve(chosen)) as Binding;
+    } catch (error) {
+      throw isMissing(error) ? absent([resolve(chosen)], 'chosen', error) : unusable(resolve(chosen), error);
+    }
+  }
+  const tried: string[] = [];
+  try {
+    return bindings({ bindings: 'adaptune', module_root: ROOT }) as Binding;
+  } catch (error) {
+    if (!Array.isArray((error as { tries?: unknown }).tries)) throw unusable(join(ROOT, 'build'), error);
+    tried.push(join(ROOT, 'build', 'Release', 'adaptune.node'));
+  }
+  const prebuilt = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`, `adaptune.${libc()}.node`);
+  try {
+    return require(prebuilt) as Binding;
+  } catch (error) {
+    throw isMissing(error) ? absent([...tried, prebuilt], 'searched', error) : unusable(prebuilt, error);
+  }
+}
+
+const isMissing = (error: unknown) => (error as { code?: unknown } | null)?.code === 'MODULE_NOT_FOUND';

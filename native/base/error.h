@@ -8,6 +8,7 @@ namespace adaptune {
 #define ADAPTUNE_NATIVE_CODES(X) \
   X(E_ARGUMENT)                  \
   X(E_MEMORY)                    \
+  X(E_FILE)                      \
   X(E_CLOSED)                    \
   X(E_ABORTED)                   \
   X(E_DEVICE)                    \
@@ -30,6 +31,9 @@ struct Error {
 
 // Throws Error with a printf-formatted message.
 [[noreturn]] void fail(Code code, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+// The exception being handled (call it in a catch block) as an Error: bad_alloc is E_MEMORY, a stranger E_INTERNAL.
+Error current_error() noexcept;
 
 }  // namespace adaptune
 
