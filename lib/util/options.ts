@@ -198,14 +198,5 @@ export function checkOptions(table: OptionTable, input: unknown, how: CheckOptio
 
 /** `checkOptions` with the types that the table implies. */
 export function resolveOptions<T extends OptionTable>(table: T, input: unknown): ResolvedOf<T> {
-  const given = checkOptions(table, input);
-  const resolved = new Map<string, unknown>();
-  for (const [name, option] of Object.entries(table)) {
-    const value = given.get(name) ?? option.default;
-    if (value === undefined && option.required) {
-      throw new AdaptuneError('E_ARGUMENT', `Expected ${describe(option)} for ${name} but it is missing.`);
-    }
-    resolved.set(name, value);
-  }
-  return Object.fromEntries(resolved) as ResolvedOf<T>;
+  return checkOptions(table, input) as ResolvedOf<T>;
 }

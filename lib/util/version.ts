@@ -1,0 +1,6 @@
+import { createRequire } from 'node:module';
+
+/** Version of this package, from its package.json. */
+export function packageVersion(): string {
+  return (createRequire(import.meta.url)('../../../package.json') as { version: string }).version;
+}
