@@ -115,7 +115,7 @@ export function totalScore(
 }
 
 /**
- * The selection with the highest total score whose predicted cost is at most `cost`, over every depth floor; equal
+ * Of the selections that fill the affordable budget above each depth floor, the one with the highest total score; equal
  * scores go to the lower floor. `budget` caps the selected weights besides.
  */
 export function planForCost(

@@ -1,5 +1,5 @@
 /** How far a selection can be trusted: what the score follows, and what two halves of the data would have selected. */
-import type { EncoderConfig, LayerSensitivity } from '../native/binding.js';
+import type { EncoderConfig, LayerSensitivity, UnitSensitivity } from '../native/binding.js';
 import { gather, gatherScores, scoreUnits, UNIT_KINDS } from './scores.js';
 import type { ScoreOptions, UnitKind } from './scores.js';
 import { jaccard, spearman } from './statistics.js';
@@ -52,9 +52,12 @@ export function diagnoseSelection(
   };
 }
 
-function doubleGradient(layer: LayerSensitivity): LayerSensitivity {
-  const double = (units: LayerSensitivity[UnitKind]) => ({ ...units, gradient: units.gradient.map((g) => 2 * g) });
-  return { groups: double(layer.groups), neurons: double(layer.neurons) };
+function doubleGradient({ groups, neurons }: LayerSensitivity): LayerSensitivity {
+  return { groups: double(groups), neurons: double(neurons) };
+}
+
+function double(units: UnitSensitivity): UnitSensitivity {
+  return { ...units, gradient: units.gradient.map((g) => 2 * g) };
 }
 
 function unitNames(selection: readonly LayerSelection[], kinds: readonly UnitKind[]): Set<string> {

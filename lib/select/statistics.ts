@@ -8,8 +8,9 @@ export function ranks(values: ArrayLike<number>): Float64Array {
   order.sort((a, b) => values[a]! - values[b]! || a - b);
   const out = new Float64Array(n);
   for (let begin = 0; begin < n;) {
+    const value = values[order[begin]!];
     let end = begin + 1;
-    while (end < n && values[order[end]!]! === values[order[begin]!]!) end++;
+    while (end < n && values[order[end]!] === value) end++;
     for (let i = begin; i < end; i++) out[order[i]!] = (begin + 1 + end) / 2;
     begin = end;
   }

@@ -1,0 +1,184 @@
+import { expect } from 'chai';
+import * as fc from 'fast-check';
+import { AdaptuneError } from '../../lib/errors.js';
+import { planForCost, predictCost, totalScore } from '../../lib/select/cost.js';
+import type { Workload } from '../../lib/select/cost.js';
+import { defaultRates, makePlan, tokenPhaseSteps } from '../../lib/select/plan.js';
+import type { PlanRequest } from '../../lib/select/plan.js';
+import { SCORE_DEFAULTS, scoreUnits } from '../../lib/select/scores.js';
+import { floorOf, selectUnits, wholeSelection } from '../../lib/select/units.js';
+import { sensitivities, tinyConfig } from './scenario.js';
+
+const plain: Workload = {
+  lengths: [10, 6],
+  baseLengths: [10, 6],
+  epochs: 4,
+  headFitTexts: 0,
+  headFitPasses: 0,
+  calibrationTexts: 0,
+  tokenPhase: 0,
+};
+// Per layer: 256 + 512 weights; 16 tokens and 136 squared lengths: 2 * 16 * 768 = 24,576 FLOPs of products,
+// 4 * 136 * 8 = 4,352 of attention; Q, K and V's input gradient 2 * 16 * 3 * 8 * 8 = 6,144.
+const config = tinyConfig(2, 32);
+const forward = 2 * (24576 + 4352);
+const select = (groups: number[][]) => groups.map((g) => ({ groups: g, neurons: [] }));
+
+describe('select/cost', () => {
+  it('is one for full finetuning', () => {
+    expect(predictCost(config, wholeSelection(config, true), plain, true)).to.be.closeTo(1, 1e-12);
+  });
+
+  it('counts activations down to the floor and weights that are selected', () => {
+    const nothing = predictCost(config, wholeSelection(config, false), plain);
+    expect(nothing).to.be.closeTo(1 / 3, 1e-12);
+    const top = predictCost(config, select([[], [0]]), plain);
+    const backward = 24576 + 2 * 4352 - 6144;
+    expect(top).to.be.closeTo((forward + backward + 2 * 16 * 128) / (3 * forward), 1e-12);
+    const bottom = predictCost(config, select([[1], []]), plain);
+    expect(bottom).to.be.closeTo((forward + 2 * (24576 + 2 * 4352) - 6144 + 2 * 16 * 128) / (3 * forward), 1e-12);
+  });
+
+  it('adds the token phase, shorter texts, head fit and calibration', () => {
+    const all = 2 * (24576 + 2 * 4352);
+    const none = wholeSelection(config, false);
+    expect(predictCost(config, none, { ...plain, tokenPhase: 0.3 })).to.be.closeTo(
+      (forward + 0.3 * all) / (3 * forward),
+      1e-12,
+    );
+    const merged = predictCost(config, none, { ...plain, baseLengths: [20, 12] });
+    expect(merged).to.be.closeTo(forward / (3 * 2 * (2 * 24576 + 4 * 4352)), 1e-12);
+    // One text of two: half a forward pass and 5 passes of 6 FLOPs over 8 x 8 + 3 x 8 weights.
+    const fitted = predictCost(config, none, { ...plain, headFitTexts: 1, headFitPasses: 5, calibrationTexts: 2 });
+    const once = forward / 2 + 5 * 6 * 88 + 3 * forward;
+    expect(fitted - 1 / 3).to.be.closeTo(once / (4 * 3 * forward), 1e-12);
+  });
+
+  it('finds the best selection under a cost, but for what did not fit', () => {
+    const wide = tinyConfig(2, 160);
+    const costs = fc.double({ min: 0.52, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(sensitivities(wide), costs, (sensitivity, cost) => {
+        const scores = scoreUnits(sensitivity, SCORE_DEFAULTS);
+        const chosen = planForCost(wide, scores, cost, plain, { spread: 'layer' });
+        expect(predictCost(wide, chosen, plain)).to.be.at.most(cost * (1 + 1e-12));
+        // Filling by score loses at most the first candidate that was skipped, 256 weights, in each layer.
+        const bound = totalScore(wide, scores, chosen) + 2 * 256;
+        for (const floor of [0, 1]) {
+          for (let budget = 0.1; budget <= 1; budget += 0.1) {
+            const other = selectUnits(wide, scores, { budget, spread: 'layer', floor });
+            if (predictCost(wide, other, plain) <= cost) {
+              expect(totalScore(wide, scores, other)).to.be.at.most(bound);
+            }
+          }
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('moves the floor up when the cost falls, and takes all at cost 1', () => {
+    const flat = wholeSelection(config, true).map((layer) => ({
+      groups: new Float64Array(layer.groups.length).fill(0.5),
+      neurons: new Float64Array(layer.neurons.length).fill(0.5),
+    }));
+    const floor = (cost: number) => floorOf(planForCost(config, flat, cost, plain, { spread: 'layer' }));
+    expect(floor(0.7)).to.equal(1);
+    expect(planForCost(config, flat, 1, plain, { spread: 'layer' })).to.deep.equal(wholeSelection(config, true));
+    const capped = planForCost(config, flat, 1, plain, { spread: 'layer', budget: 0.25 });
+    expect(capped.map((l) => l.groups.length)).to.deep.equal([1, 1]);
+  });
+
+  it('names the minimum when no selection is that cheap', () => {
+    const scores = wholeSelection(config, true).map(() => ({
+      groups: new Float64Array(2).fill(0.5),
+      neurons: new Float64Array(32).fill(0.5),
+    }));
+    const attempt = (cost: number) => planForCost(config, scores, cost, plain, { spread: 'layer' });
+    const minimum = (forward + 24576 + 2 * 4352 - 6144 + 2 * 16 * 128) / (3 * forward);
+    try {
+      attempt(0.35);
+      expect.fail('expected an error');
+    } catch (error) {
+      expect(error).to.be.instanceOf(AdaptuneError).with.property('code', 'E_COST_UNREACHABLE');
+      expect((error as Error).message).to.include((Math.ceil(minimum * 1000) / 1000).toFixed(3));
+    }
+    expect(() => attempt(minimum - 1e-6)).to.throw('but received');
+    expect(attempt(minimum + 1e-9).map((l) => l.groups)).to.deep.equal([[], [0]]);
+    expect(() => attempt(0)).to.throw('expected a cost above 0');
+    expect(() => planForCost(config, scores, 1, plain, { spread: 'layer', budget: 0.01 })).to.throw('0.01');
+  });
+});
+
+describe('select/plan', () => {
+  const request: Omit<PlanRequest, 'method'> = {
+    newRowsFirst: 15,
+    steps: 10,
+    rates: { units: 1e-3, head: 1e-3, rows: 1e-3 },
+    work: { ...plain, tokenPhase: 0.25 },
+  };
+  // Extras of a layer: 24 + 8 + 32 + 8 biases, 32 of LayerNorms. Tables: 20 + 12 + 2 rows and a LayerNorm. Head: 72 + 27.
+  const extras = 104;
+  const tables = 36 * 8;
+  const head = 99;
+  const parameters = 2 * 768 + 2 * extras + tables + head;
+
+  it('trains the selected units, extras from the floor up, new rows in a phase of their own', () => {
+    const selection = [
+      { groups: [], neurons: [] },
+      { groups: [1], neurons: [] },
+    ];
+    const plan = makePlan(config, { ...request, method: 'adapt', selection });
+    expect(plan.layers).to.deep.equal([
+      { groups: [], neurons: [], extras: false },
+      { groups: [1], neurons: [], extras: true },
+    ]);
+    expect(plan).to.include({ version: 1, method: 'adapt', floor: 1, embeddings: false, newRowsFirst: 15, head: true });
+    expect(plan.phases).to.deep.equal([
+      { name: 'tokens', steps: 3 },
+      { name: 'units', steps: 7 },
+    ]);
+    expect(plan.counts).to.deep.equal({
+      trainable: 128 + extras + head + 5 * 8,
+      parameters,
+      encoderTrainable: 128,
+      encoderParameters: 1536,
+    });
+    // The predicted cost takes the phase as it is run: 3 of 10 steps.
+    expect(plan.predictedCost).to.be.closeTo(predictCost(config, selection, { ...plain, tokenPhase: 0.3 }), 1e-12);
+    expect(JSON.parse(JSON.stringify(plan))).to.deep.equal(plan);
+  });
+
+  it('trains everything in full, in one phase', () => {
+    const plan = makePlan(config, { ...request, method: 'full' });
+    expect(plan).to.include({ floor: 0, embeddings: true, newRowsFirst: -1 });
+    expect(plan.phases).to.deep.equal([{ name: 'units', steps: 10 }]);
+    expect(plan.counts).to.include({ trainable: parameters, parameters });
+    expect(plan.predictedCost).to.be.closeTo(1, 1e-12);
+    const frozenTables = makePlan(config, { ...request, method: 'full', embeddings: false, newRowsFirst: -1 });
+    expect(frozenTables.counts.trainable).to.equal(parameters - tables);
+  });
+
+  it('trains the head alone when frozen', () => {
+    const plan = makePlan(config, { ...request, method: 'frozen', newRowsFirst: -1 });
+    expect(plan).to.include({ floor: 2, embeddings: false });
+    expect(plan.layers.every((layer) => !layer.extras && layer.groups.length + layer.neurons.length === 0)).to.equal(
+      true,
+    );
+    expect(plan.counts).to.include({ trainable: head, encoderTrainable: 0 });
+    expect(plan.phases).to.deep.equal([{ name: 'units', steps: 10 }]);
+    expect(plan.predictedCost).to.be.closeTo(1 / 3, 1e-12);
+  });
+
+  it('rounds the token phase up, but not for rounding errors', () => {
+    expect([tokenPhaseSteps(100, 0.07), tokenPhaseSteps(10, 0.31), tokenPhaseSteps(3, 1)]).to.deep.equal([7, 4, 3]);
+    expect(tokenPhaseSteps(10, 0)).to.equal(0);
+  });
+
+  it('knows rates by hidden size', () => {
+    expect(defaultRates('adapt', 384)).to.deep.equal({ units: 1e-3, head: 1e-3, rows: 1e-3 });
+    expect(defaultRates('full', 384).units).to.equal(2e-4);
+    expect(defaultRates('adapt', 768).units).to.equal(3e-4);
+    expect(defaultRates('full', 1024).units).to.equal(5e-5);
+  });
+});
