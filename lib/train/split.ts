@@ -1,10 +1,10 @@
 /** Samples of the training texts: the validation split, calibration, head fit. Order and choice depend on the seed alone. */
-import { shuffle, STREAMS } from '../util/philox.js';
+import { permutation, type Place } from '../util/philox.js';
 
 /** Rows by label, each list shuffled. */
-function shuffledByLabel(labels: Int32Array, seed: number, stream: number): number[][] {
+function shuffledByLabel(labels: Int32Array, place: Place): number[][] {
   const rows: number[][] = [];
-  for (const row of shuffle(labels.length, seed, stream)) (rows[labels[row]!] ??= []).push(row);
+  for (const row of permutation(labels.length, place)) (rows[labels[row]!] ??= []).push(row);
   return Array.from(rows, (list) => list ?? []);
 }
 
@@ -23,8 +23,8 @@ export function proportionalShares(sizes: readonly number[], total: number): num
  * At most `size` rows, every label with its share, in two halves that differ by at most one row in size and by label.
  * The halves do not overlap.
  */
-export function stratifiedHalves(labels: Int32Array, size: number, seed: number, stream: number): [number[], number[]] {
-  const byLabel = shuffledByLabel(labels, seed, stream);
+export function stratifiedHalves(labels: Int32Array, size: number, place: Place): [number[], number[]] {
+  const byLabel = shuffledByLabel(labels, place);
   const shares = proportionalShares(
     byLabel.map((rows) => rows.length),
     Math.min(size, labels.length),
@@ -60,7 +60,7 @@ export function splitValidation(
   const list = [...groups.values()];
   const taken = target.map(() => 0);
   const validation: number[] = [];
-  for (const at of shuffle(list.length, seed, STREAMS.split)) {
+  for (const at of permutation(list.length, { seed, stream: 'split' })) {
     const group = list[at]!;
     const counts = new Map<number, number>();
     for (const row of group) counts.set(labels[row]!, (counts.get(labels[row]!) ?? 0) + 1);
