@@ -10,3 +10,57 @@ export interface Encoding {
   baseTokens: number;
   truncated: boolean;
 }
+
+/** Tokens of one text before special tokens are added. */
+export interface Part {
+  text: string;
+  ids: Int32Array;
+  /** UTF-16 [start, end) in the text of each token. */
+  offsets: Int32Array;
+}
+
+/** The first `units` UTF-16 units of a text, or one fewer where the last would be half a surrogate pair. */
+export function head(text: string, units: number): string {
+  if (text.length <= units) return text;
+  const last = text.charCodeAt(units - 1);
+  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? units - 1 : units);
+}
+
+/** Offsets in Unicode characters, as the library counts them, to UTF-16 units. An unpaired surrogate counts as one. */
+export function utf16Offsets(offsets: readonly (readonly number[])[], text: string): Int32Array {
+  const result = new Int32Array(2 * offsets.length);
+  if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) {
+    for (let i = 0; i < offsets.length; i++) {
+      result[2 * i] = offsets[i]![0]!;
+      result[2 * i + 1] = offsets[i]![1]!;
+    }
+    return result;
+  }
+  const unit = new Int32Array(text.length + 1);
+  let characters = 0;
+  for (let at = 0; at < text.length; at += text.codePointAt(at)! > 0xffff ? 2 : 1) unit[characters++] = at;
+  unit[characters] = text.length;
+  for (let i = 0; i < offsets.length; i++) {
+    result[2 * i] = unit[offsets[i]![0]!]!;
+    result[2 * i + 1] = unit[offsets[i]![1]!]!;
+  }
+  return result;
+}
+
+/** The first `count` tokens of a part. */
+export function firstTokens(part: Part, count: number): Part {
+  if (part.ids.length <= count) return part;
+  return { text: part.text, ids: part.ids.slice(0, count), offsets: part.offsets.slice(0, 2 * count) };
+}
+
+/**
+ * How many tokens of each text of a pair fit into `room`: the longer text is cut first, down to equal lengths; an odd
+ * token goes to the longer text, to the second when both are equal. The rule of transformers' `longest_first`.
+ */
+export function fitPair(first: number, second: number, room: number): [number, number] {
+  if (first + second <= room) return [first, second];
+  const half = Math.floor(room / 2);
+  const shorter = Math.min(first, second, half);
+  const longer = room - shorter;
+  return first > second ? [longer, shorter] : [shorter, longer];
+}
