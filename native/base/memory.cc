@@ -1,0 +1,134 @@
+#include "base/memory.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/os.h"
+
+namespace adaptune {
+namespace {
+
+// Constant-initialised and trivially destroyed: usable before main and while the process exits.
+std::atomic<uint64_t> live{0}, peak{0}, count{0};
+std::atomic<uint64_t> fault_at{0};  // value of `count` that fails; 0: none
+std::atomic<bool> fault_always{false};
+
+std::atomic<uint64_t> ceiling{0};  // 0: not read yet
+
+constexpr size_t kFirstChunk = size_t{256} << 10;
+
+size_t round_up(size_t bytes) { return (bytes + kAlignment - 1) & ~(kAlignment - 1); }
+
+// What this machine or container has at most. Linux grants more and kills the process when it is used.
+uint64_t most() {
+  uint64_t bytes = ceiling.load(std::memory_order_relaxed);
+  if (bytes == 0) {
+    const int64_t limit = container_limits("").memory, total = memory_total();
+    bytes = static_cast<uint64_t>(limit >= 0 && limit < total ? limit : total);
+    ceiling.store(bytes, std::memory_order_relaxed);
+  }
+  return bytes;
+}
+
+bool faulted(uint64_t number) {
+  const uint64_t at = fault_at.load(std::memory_order_relaxed);
+  return at != 0 && (number == at || (number > at && fault_always.load(std::memory_order_relaxed)));
+}
+
+[[noreturn]] void refused(size_t bytes) {
+  fail(Code::E_MEMORY,
+       "expected %.1f MiB of memory beside the %.1f MiB in use, and the system refused: lower the batch "
+       "size, the "
+       "maximum length or the number of threads",
+       static_cast<double>(bytes) / 1048576.0, static_cast<double>(live.load()) / 1048576.0);
+}
+
+}  // namespace
+
+void* allocate(size_t bytes) {
+  if (bytes == 0) return nullptr;
+  const uint64_t number = count.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (bytes > PTRDIFF_MAX - kAlignment || faulted(number) || live.load() + bytes > most()) refused(bytes);
+  void* ptr = std::aligned_alloc(kAlignment, round_up(bytes));
+  if (ptr == nullptr) refused(bytes);
+  const uint64_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  uint64_t highest = peak.load(std::memory_order_relaxed);
+  while (now > highest && !peak.compare_exchange_weak(highest, now, std::memory_order_relaxed)) {
+  }
+  return ptr;
+}
+
+void release(void* ptr, size_t bytes) noexcept {
+  if (ptr == nullptr) return;
+  live.fetch_sub(bytes, std::memory_order_relaxed);
+  std::free(ptr);
+}
+
+MemoryStats memory_stats() noexcept { return {live.load(), peak.load(), count.load()}; }
+
+void fail_allocation(uint64_t k, bool always) noexcept {
+  fault_always.store(always);
+  fault_at.store(k == 0 ? 0 : count.load() + k);
+}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  if (this != &other) {
+    release(ptr_, bytes_);
+    ptr_ = other.ptr_, bytes_ = other.bytes_;
+    other.ptr_ = nullptr, other.bytes_ = 0;
+  }
+  return *this;
+}
+
+Arena::~Arena() {
+  for (int i = 0; i < count_; ++i) release(chunks_[i].data, chunks_[i].bytes);
+}
+
+void* Arena::take_bytes(size_t bytes) {
+  if (bytes > PTRDIFF_MAX - kAlignment) refused(bytes);
+  const size_t need = round_up(bytes);
+  for (; current_ < count_; ++current_) {
+    Chunk& chunk = chunks_[current_];
+    if (chunk.bytes - chunk.used >= need) {
+      void* ptr = chunk.data + chunk.used;
+      chunk.used += need;
+      return ptr;
+    }
+    if (current_ + 1 == count_) break;  // stay in the last chunk until a further one is there
+  }
+  ADAPTUNE_CHECK(count_ < kMaxChunks, E_MEMORY, "expected at most %d chunks in an arena", kMaxChunks);
+  const size_t size = std::max({need, capacity(), kFirstChunk});  // doubles what is there
+  chunks_[count_] = {static_cast<char*>(allocate(size)), size, need};
+  current_ = count_++;
+  return chunks_[current_].data;
+}
+
+Arena::Mark Arena::mark() const { return {current_, count_ ? chunks_[current_].used : 0}; }
+
+void Arena::rewind(Mark mark) {
+  for (int i = mark.chunk + 1; i < count_; ++i) chunks_[i].used = 0;
+  if (count_) chunks_[mark.chunk].used = mark.used;
+  current_ = mark.chunk;
+}
+
+void Arena::reset() {
+  if (count_ > 1) {
+    const size_t total = capacity();
+    for (int i = 0; i < count_; ++i) release(chunks_[i].data, chunks_[i].bytes);
+    count_ = current_ = 0;
+    chunks_[0] = {static_cast<char*>(allocate(total)), total,
+                  0};  // when this throws the arena is empty and usable
+    count_ = 1;
+  }
+  rewind({0, 0});
+}
+
+size_t Arena::capacity() const {
+  size_t total = 0;
+  for (int i = 0; i < count_; ++i) total += chunks_[i].bytes;
+  return total;
+}
+
+}  // namespace adaptune
