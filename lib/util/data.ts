@@ -1,0 +1,228 @@
+/**
+ * Labelled texts from JSONL, CSV and TSV files, streamed: the format is the file's extension, the columns are named, and
+ * whatever is wrong is E_DATA with its line.
+ */
+import { Readable } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import { AdaptuneError } from '../errors.js';
+import { LINE_LIMIT, readLines } from './files.js';
+import type { Line } from './files.js';
+import { isObject, show } from './json.js';
+
+export interface ReadTextsOptions {
+  /** Name of the text column. */
+  text?: string;
+  /** Name of the label column. */
+  label?: string;
+  /** `optional`: read when the column is there. `none` also takes plain text, one a line (`.txt`, standard input). */
+  labels: 'required' | 'optional' | 'none';
+  /** Texts of nothing but white space; default: allowed only without labels. */
+  emptyTexts?: 'allow' | 'refuse';
+}
+
+export interface Texts {
+  texts: string[];
+  /** As strings: 3 is "3", true is "true". Null when the file has none. */
+  labels: string[] | null;
+  /** Line of each text, from 1. */
+  lines: number[];
+}
+
+/** One row before its columns are looked at. `values` by column; a plain line has the text column only. */
+interface Row {
+  line: number;
+  get(column: string): unknown;
+  columns: readonly string[];
+}
+
+export async function readTexts(path: string, options: ReadTextsOptions): Promise<Texts> {
+  const source = path === '-' ? 'standard input' : path;
+  const textColumn = options.text ?? 'text';
+  const labelColumn = options.label ?? 'label';
+  const emptyTexts = options.emptyTexts ?? (options.labels === 'none' ? 'allow' : 'refuse');
+  const fail = (line: number, expected: string, came: string) =>
+    new AdaptuneError('E_DATA', `${source}: line ${line}: expected ${expected}, came ${came}`);
+
+  const texts: string[] = [];
+  const labels: string[] = [];
+  const lines: number[] = [];
+  // Decided by the first row; a later row that differs is an error.
+  let labelled = options.labels === 'required';
+  for await (const row of rows(path, source, textColumn, options.labels === 'none')) {
+    if (texts.length === 0 && options.labels === 'optional') labelled = row.columns.includes(labelColumn);
+    const need = (column: string): unknown => {
+      const value = row.get(column);
+      if (value === undefined) throw fail(row.line, `a column ${show(column)}`, named(row.columns));
+      return value;
+    };
+    const text = need(textColumn);
+    if (typeof text !== 'string') throw fail(row.line, `a string in column ${show(textColumn)}`, show(text));
+    if (emptyTexts === 'refuse' && text.trim() === '') throw fail(row.line, 'a text', 'an empty one');
+    if (labelled)
+      labels.push(labelOf(need(labelColumn), (came) => fail(row.line, `a label in column ${show(labelColumn)}`, came)));
+    else if (options.labels === 'optional' && row.columns.includes(labelColumn)) {
+      throw fail(row.line, `no column ${show(labelColumn)}, as in line ${lines[0]}`, 'one');
+    }
+    texts.push(text);
+    lines.push(row.line);
+  }
+  if (texts.length === 0) throw new AdaptuneError('E_DATA', `${source}: expected at least one row, came none`);
+  return { texts, labels: labelled ? labels : null, lines };
+}
+
+function named(columns: readonly string[]): string {
+  if (columns.length === 0) return 'none';
+  const more = columns.length > 20 ? `, ... (${columns.length})` : '';
+  return `${columns
+    .slice(0, 20)
+    .map((column) => show(column))
+    .join(', ')}${more}`;
+}
+
+function labelOf(value: unknown, fail: (came: string) => AdaptuneError): string {
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'number') {
+    // 2^53 + 1 reads as 2^53: two labels would become one.
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw fail(`${show(value)}, an integer beyond 2^53`);
+    return String(value);
+  }
+  if (typeof value !== 'string') throw fail(show(value));
+  if (value.trim() === '') throw fail('an empty one');
+  return value;
+}
+
+function rows(path: string, source: string, textColumn: string, plain: boolean): AsyncGenerator<Row> {
+  const extension = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
+  if (path === '-') return standardInput(source, textColumn, plain);
+  if (extension === 'jsonl' || extension === 'ndjson') return jsonRows(readLines(path), source);
+  if (extension === 'csv') return separatedRows(path, source, ',');
+  if (extension === 'tsv') return separatedRows(path, source, '\t');
+  if (extension === 'txt' && plain) return plainRows(readLines(path), textColumn);
+  throw new AdaptuneError(
+    'E_DATA',
+    `${source}: expected a file named .jsonl, .csv or .tsv${plain ? ' (or .txt)' : ''}, came ${extension ? `.${extension}` : 'no extension'}`,
+  );
+}
+
+async function* jsonRows(lines: AsyncIterable<Line>, source: string): AsyncGenerator<Row> {
+  for await (const { line, text } of lines) {
+    if (text.trim() === '') continue;
+    const fail = (came: string) =>
+      new AdaptuneError('E_DATA', `${source}: line ${line}: expected a JSON object, came ${came}`);
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      throw fail(`invalid JSON: ${(error as Error).message}`);
+    }
+    if (!isObject(value)) throw fail(show(value));
+    const object = value;
+    yield {
+      line,
+      get: (column) => (Object.hasOwn(object, column) ? object[column] : undefined),
+      get columns() {
+        return Object.keys(object);
+      },
+    };
+  }
+}
+
+async function* plainRows(lines: AsyncIterable<Line>, textColumn: string): AsyncGenerator<Row> {
+  for await (const { line, text } of lines) {
+    yield { line, get: (column) => (column === textColumn ? text : undefined), columns: [textColumn] };
+  }
+}
+
+/** JSONL when the first line is an object that has the text column (or labels are needed), else one plain text a line. */
+async function* standardInput(source: string, textColumn: string, plain: boolean): AsyncGenerator<Row> {
+  const lines = readLines('-');
+  const first = await lines.next();
+  if (first.done) return;
+  const all = (async function* () {
+    yield first.value;
+    yield* lines;
+  })();
+  yield* plain && !isRow(first.value.text, textColumn) ? plainRows(all, textColumn) : jsonRows(all, source);
+}
+
+function isRow(text: string, textColumn: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && Object.hasOwn(value, textColumn);
+  } catch {
+    return false;
+  }
+}
+
+/** RFC 4180 with a header row; TSV is the same with tabs, so a field with a quote in it is written in quotes. */
+async function* separatedRows(path: string, source: string, delimiter: ',' | '\t'): AsyncGenerator<Row> {
+  const fail = (line: number, expected: string, came: string, cause?: unknown) =>
+    new AdaptuneError('E_DATA', `${source}: line ${line}: expected ${expected}, came ${came}`, { cause });
+  const format = delimiter === ',' ? 'CSV' : 'TSV';
+  // First line of each record so far: the parser counts CRLF in quotes twice and blank lines to the next record.
+  const begins: number[] = [];
+  const parser = Readable.from(
+    records(readLines(path, { ends: true }), begins, (line, came) => fail(line, format, came)),
+  ).compose(parse({ delimiter, record_delimiter: ['\r\n', '\n'], relax_column_count: true }));
+  let header: Map<string, number> | null = null;
+  let names: string[] = [];
+  let count = 0;
+  try {
+    for await (const record of parser as AsyncIterable<string[]>) {
+      const line = begins[count++]!;
+      if (header) {
+        const columns = header;
+        if (record.length !== names.length) throw fail(line, `${names.length} columns`, `${record.length}`);
+        yield {
+          line,
+          get: (column) => (columns.has(column) ? record[columns.get(column)!] : undefined),
+          columns: names,
+        };
+        continue;
+      }
+      names = record;
+      header = new Map(names.map((name, i) => [name, i]));
+      const twice = names.find((name, i) => names.indexOf(name) !== i);
+      if (twice !== undefined) throw fail(line, 'every column once', `${show(twice)} twice`);
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const parsed = typeof error['records'] === 'number' ? error['records'] : count;
+    const came = error.code.includes('QUOTE')
+      ? 'a misplaced quote (a field that holds quotes stands in quotes, with two for each of them)'
+      : error.message;
+    throw fail(begins[parsed] ?? 1, format, came, error);
+  }
+}
+
+/**
+ * Whole records in pieces of about 64 KiB (a stream costs per piece), without blank lines. A record goes on while a quote
+ * is open, that is after an odd number of quotes: inside of quoted fields they are doubled.
+ */
+async function* records(
+  lines: AsyncIterable<Line>,
+  begins: number[],
+  fail: (line: number, came: string) => AdaptuneError,
+): AsyncGenerator<string> {
+  let piece = '';
+  let open = false;
+  let length = 0;
+  for await (const { line, text } of lines) {
+    if (!open) {
+      if (text === '\n' || text === '\r\n') continue;
+      begins.push(line);
+      length = 0;
+    }
+    for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) open = !open;
+    length += text.length;
+    if (length > LINE_LIMIT)
+      throw fail(begins.at(-1)!, `a record of over ${LINE_LIMIT} characters (a quote never closed?)`);
+    piece += text;
+    if (!open && piece.length >= 1 << 16) {
+      yield piece;
+      piece = '';
+    }
+  }
+  if (piece) yield piece;
+  if (open) throw fail(begins.at(-1)!, 'a quote that is never closed');
+}
