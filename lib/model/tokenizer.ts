@@ -131,6 +131,11 @@ export class Tokenizer {
       .trim();
   }
 
+  /** Words and punctuation marks of a text, normalized: what WordPiece cuts into pieces. */
+  words(text: string): string[] {
+    return wordsOf(this.#normalizer.normalizeString(text));
+  }
+
   /**
    * Encodes texts or pairs of texts: special tokens added, cut to `maxLength` (the longer text of a pair first, as in
    * transformers). Texts of more than 128 UTF-16 units a token are cut before, and reported as truncated.
