@@ -29,10 +29,10 @@ export function units(values: number[], gradient: number[] = values): UnitSensit
 }
 
 const list = (n: number) => fc.array(fc.integer({ min: 0, max: 30 }), { minLength: n, maxLength: n });
+const kind = (n: number) => fc.tuple(list(n), list(n)).map(([d, g]) => units(d, g));
 
 /** Few distinct values, so that ties are common. */
 export function sensitivities(config: EncoderConfig): fc.Arbitrary<LayerSensitivity[]> {
-  const kind = (n: number) => fc.tuple(list(n), list(n)).map(([d, g]) => units(d, g));
   return fc.array(fc.record({ groups: kind(config.kvHeads), neurons: kind(config.feedForward) }), {
     minLength: config.layers,
     maxLength: config.layers,
