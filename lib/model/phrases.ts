@@ -59,10 +59,14 @@ export function countPhrases(pattern: string): number {
   return pattern.split(WORD_ENDS).length - 1;
 }
 
-/** A phrase begins and ends with a character of a word: elsewhere it could not be told where a match may begin. */
-export function isBoundedByWords(phrase: string): boolean {
-  const characters = [...phrase];
-  return characters.length > 0 && [characters[0]!, characters.at(-1)!].every((c) => WORD_CHARACTER.test(c));
+/**
+ * Can the pattern match this text? It begins and ends with a character of a word (elsewhere a match could begin or end
+ * within a word), and WordPiece takes a longer word than `maxWord` characters as unknown.
+ */
+export function isPhrase(text: string, maxWord: number): boolean {
+  const characters = [...text];
+  if (characters.length === 0 || characters.length > maxWord) return false;
+  return WORD_CHARACTER.test(characters[0]!) && WORD_CHARACTER.test(characters.at(-1)!);
 }
 
 /** WordPiece vocabulary of one tokenizer, as far as cutting a word needs it. */

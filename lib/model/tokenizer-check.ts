@@ -5,7 +5,8 @@
  */
 import { z } from 'zod';
 import { AdaptuneError } from '../errors.js';
-import { countPhrases, phrasePattern } from './phrases.js';
+import { isObject, show } from '../util/json.js';
+import { countPhrases, isPhrase, phrasePattern } from './phrases.js';
 
 const bertNormalizer = z.strictObject({
   type: z.literal('BertNormalizer'),
@@ -50,7 +51,8 @@ const file = z.object({
       single_word: z.boolean(),
       lstrip: z.boolean(),
       rstrip: z.boolean(),
-      normalized: z.boolean(),
+      // Otherwise the library normalizes the content and searches for what is left, which may be nothing.
+      normalized: z.literal(false),
       special: z.boolean(),
     }),
   ),
@@ -78,9 +80,7 @@ const file = z.object({
     unk_token: z.string(),
     continuing_subword_prefix: z.string().min(1).default('##'),
     max_input_chars_per_word: z.int().min(1).max(1000).default(100),
-    vocab: z.custom<Record<string, unknown>>(
-      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    ),
+    vocab: z.custom<Record<string, unknown>>(isObject),
   }),
 });
 type File = z.infer<typeof file>;
@@ -107,14 +107,12 @@ function fail(message: string, cause?: unknown): never {
   throw new AdaptuneError('E_TOKENIZER', `tokenizer.json: ${message}`, cause === undefined ? {} : { cause });
 }
 
-const show = (value: unknown) => JSON.stringify(value)?.slice(0, 80);
-
 /** "normalizer: Invalid input" and the like say too little: names the component that came. */
 function explain(json: unknown, error: z.ZodError): string {
   const issue = error.issues[0]!;
   const [part] = issue.path;
-  const component = (json as Record<string, unknown> | null)?.[String(part)];
-  const type = typeof component === 'object' && component !== null ? (component as { type?: unknown }).type : undefined;
+  const component = isObject(json) ? json[String(part)] : undefined;
+  const type = isObject(component) ? component['type'] : undefined;
   const expected: Record<string, string> = {
     normalizer: 'BertNormalizer, alone or before Replace of \\s+ by one space',
     pre_tokenizer: 'BertPreTokenizer, or the Split that adaptune writes',
@@ -124,7 +122,7 @@ function explain(json: unknown, error: z.ZodError): string {
   };
   const wanted = expected[String(part)];
   if (wanted === undefined) return `${issue.path.join('.') || 'file'}: ${issue.message}`;
-  return `${String(part)}: expected ${wanted}, came ${show(type ?? component) ?? 'nothing'} (${issue.path.join('.')}: ${issue.message})`;
+  return `${String(part)}: expected ${wanted}, came ${component === undefined ? 'nothing' : show(type ?? component)} (${issue.path.join('.')}: ${issue.message})`;
 }
 
 /** Entries by id. Ids are 0 to n - 1 without holes: the embedding table has a row for each. */
@@ -196,11 +194,14 @@ export function checkTokenizer(json: unknown): TokenizerParts {
   if (grown !== (normalizer.type === 'Sequence'))
     fail('expected both the Split pre-tokenizer and the Replace normalizer of grown vocabularies, or neither');
   if (grown) {
-    baseSize -= countPhrases(preTokenizer.pattern.Regex);
+    const { Regex: pattern } = preTokenizer.pattern;
+    baseSize -= countPhrases(pattern);
+    const phrases = entries.slice(Math.max(baseSize, 0));
     if (
       baseSize < 1 ||
-      baseSize === entries.length ||
-      phrasePattern(entries.slice(baseSize)) !== preTokenizer.pattern.Regex
+      phrases.length === 0 ||
+      !phrases.every((phrase) => isPhrase(phrase, model.max_input_chars_per_word)) ||
+      phrasePattern(phrases) !== pattern
     )
       fail(
         'pre_tokenizer: expected the pattern that adaptune writes for the last entries of the vocabulary, came another',

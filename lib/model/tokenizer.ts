@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { bertPreTokenizer, Tokenizer as Library, type Encoding as LibraryEncoding, type Normalizer } from 'tokenizers';
 import { AdaptuneError } from '../errors.js';
 import { exists, readText } from '../util/files.js';
-import { cutWord, isBoundedByWords, type WordPieces } from './phrases.js';
+import { isObject, parseJson, show } from '../util/json.js';
+import { cutWord, isPhrase, type WordPieces } from './phrases.js';
 import { checkTokenizer, tokenizerJson, type TokenizerParts } from './tokenizer-check.js';
 import { firstTokens, fitPair, head, utf16Offsets, type Encoding, type Part } from './tokenization.js';
 
 /** tokenizer.json of a large vocabulary with all its phrases stays far below. */
-const FILE_LIMIT = 2 ** 26;
+const LIMITS = { code: 'E_TOKENIZER', length: 2 ** 26, depth: 32, keys: 2 ** 21 } as const;
 /** A batch for the library's threads: at most this many texts, and no further text beyond this many UTF-16 units. */
 const BATCH_TEXTS = 256;
 const BATCH_UNITS = 2 ** 17;
@@ -107,10 +108,8 @@ export class Tokenizer {
     if (!(await exists(path)))
       throw new AdaptuneError('E_TOKENIZER', `${path}: expected the file of a fast tokenizer, came nothing`);
     const configPath = join(folder, 'tokenizer_config.json');
-    const config = (await exists(configPath))
-      ? parse(configPath, await readText(configPath, { limit: FILE_LIMIT }))
-      : {};
-    return Tokenizer.fromJson(parse(path, await readText(path, { limit: FILE_LIMIT })), config);
+    const read = async (file: string) => parseJson(await readText(file, { limit: LIMITS.length }), file, LIMITS);
+    return Tokenizer.fromJson(await read(path), (await exists(configPath)) ? await read(configPath) : {});
   }
 
   /** From the parsed contents of tokenizer.json and tokenizer_config.json. E_TOKENIZER. */
@@ -192,10 +191,9 @@ export class Tokenizer {
     const added = phrases.map((phrase) => {
       const normal = this.normalize(phrase);
       const refuse = (reason: string) => new AdaptuneError('E_ARGUMENT', `phrase ${JSON.stringify(phrase)}: ${reason}`);
-      if (!isBoundedByWords(normal))
-        throw refuse('expected to begin and end with a letter, digit or other part of a word');
-      if ([...normal].length > this.#pieces.maxWord)
-        throw refuse(`expected at most ${this.#pieces.maxWord} characters, came ${[...normal].length}`);
+      const { maxWord } = this.#pieces;
+      if (!isPhrase(normal, maxWord))
+        throw refuse(`expected at most ${maxWord} characters, the first and the last of them no punctuation`);
       const special = this.#parts.addedTokens.find(({ content }) => phrase.includes(content));
       if (special) throw refuse(`expected no special token, came ${special.content}`);
       if (known.has(normal) || this.#cutPhrase(normal).length < 2)
@@ -311,22 +309,14 @@ function openLibrary(json: object): Library {
   }
 }
 
-function parse(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AdaptuneError('E_TOKENIZER', `${path}: expected JSON, came ${(cause as Error).message}`, { cause });
-  }
-}
-
 /** Names and the length limit of tokenizer_config.json; a limit as large as "none" (1e30) is none. */
 function checkConfig(config: unknown): Config {
-  if (typeof config !== 'object' || config === null || Array.isArray(config))
-    throw new AdaptuneError('E_TOKENIZER', 'tokenizer_config.json: expected an object');
-  const { pad_token, mask_token, model_max_length: limit } = config as Record<string, unknown>;
+  if (!isObject(config))
+    throw new AdaptuneError('E_TOKENIZER', `tokenizer_config.json: expected an object, came ${show(config)}`);
+  const { pad_token, mask_token, model_max_length: limit } = config;
   // A token is given by its text or as an object with its text.
   const name = (token: unknown, usual: string) => {
-    const content = typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token;
+    const content = isObject(token) ? token['content'] : token;
     return typeof content === 'string' ? content : usual;
   };
   return {

@@ -47,7 +47,7 @@ export function trainWordPiece(texts: Iterable<string>, options: WordPieceTraine
 }
 
 function uncased(lowercase: boolean): TokenizerParts {
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true } as const;
   return {
     entries: SPECIAL,
     baseSize: SPECIAL.length,
