@@ -47,17 +47,17 @@ struct GemmArgs {
   GemmKind kind = GemmKind::kForward;
   Matrix a;
   const Weight* w = nullptr;                 // kForward, kInputGrad
-  Matrix b;                                  // kWeightGrad
+  Matrix b = {};                             // kWeightGrad
   const int32_t* a_columns = nullptr;        // kWeightGrad: M columns of a, ascending; null = all
   const int32_t* b_columns = nullptr;        // kWeightGrad: N columns of b, ascending; null = all
   Matrix c;
   bool accumulate = false;
   const float* bias = nullptr;               // [N]
-  Matrix residual;                           // [M,N] or absent; may alias c
-  Matrix pre;                                // [M,N] or absent: pre-activation, saved for backward
+  Matrix residual = {};                      // [M,N] or absent; may alias c
+  Matrix pre = {};                           // [M,N] or absent: pre-activation, saved for backward
   Activation activation = Activation::kNone;
   Activation activation_grad = Activation::kNone;
-  Matrix grad_pre;                           // [M,N], with activation_grad
+  Matrix grad_pre = {};                      // [M,N], with activation_grad
   Moments* moments = nullptr;                // [N], merged into; columns of the final C
   MomentForm moment_form = MomentForm::kAbs;
 };
@@ -81,21 +81,21 @@ struct EmbedBwdArgs {
   Matrix dx;              // [T,H]
   int64_t first_row;      // gradients of ids >= first_row only (0: all; V_base: new rows)
   Matrix dword;           // [V - first_row, H] or absent
-  Matrix dposition, dtype; // or absent
+  Matrix dposition, dtype;  // [P,H], [types,H], or absent
 };
 
 // sum = dropout(x) + residual;  y = (sum - mean) * rstd * gamma + beta, over each row of H.
 struct NormFwdArgs {
   Matrix x;         // [T,H]
-  Matrix residual;  // [T,H] or absent
-  Dropout dropout;
+  Matrix residual = {};  // [T,H] or absent
+  Dropout dropout = {};
   const float* gamma;
   const float* beta;
   float eps;
   Matrix y;         // [T,H]; may alias x
-  Matrix sum;       // [T,H] or absent: saved for backward; may alias x (not y)
-  float* mean;      // [T] or null
-  float* rstd;
+  Matrix sum = {};  // [T,H] or absent: saved for backward; may alias x (not y)
+  float* mean = nullptr;  // [T] or null
+  float* rstd = nullptr;
 };
 
 struct NormBwdArgs {
@@ -103,11 +103,11 @@ struct NormBwdArgs {
   const float* mean;
   const float* rstd;
   const float* gamma;
-  Dropout dropout;
+  Dropout dropout = {};
   Matrix dsum;      // [T,H] gradient of the residual branch; may alias dy
-  Matrix dx;        // [T,H] = dropout mask of dsum, or absent when dropout.p == 0 (then it equals dsum)
-  float* dgamma;    // [H] or null, added to
-  float* dbeta;
+  Matrix dx = {};   // [T,H] = dropout mask of dsum, or absent when dropout.p == 0 (then it equals dsum)
+  float* dgamma = nullptr;  // [H] or null, added to
+  float* dbeta = nullptr;
 };
 
 // Dense self-attention within each sequence, no padding: S = scale Q K^T, P = softmax(S), O = dropout(P) V.

@@ -1,0 +1,102 @@
+// a = norm(dropout(attention(x Wqkv^T + b) Wout^T + b) + x). Where the layer carries on the [CLS] rows alone,
+// all rows are attended to, and the rows of [CLS] alone go through the output projection.
+#include <cmath>
+#include <cstring>
+
+#include "model/pass.h"
+
+namespace adaptune {
+namespace {
+
+AttentionArgs attention_args(const Pass& pass, int64_t layer) {
+  const EncoderConfig& c = pass.config();
+  const LayerActivations& a = pass.saved.layers[layer];
+  return {.qkv = a.qkv,
+          .offsets = pass.batch.offsets,
+          .sequences = pass.batch.sequences,
+          .heads = c.heads,
+          .kv_heads = c.kv_heads,
+          .head_width = c.head_width,
+          .scale = static_cast<float>(1 / std::sqrt(double(c.head_width))),
+          .dropout = pass.layer_dropout(c.attention_dropout, layer, LayerSite::kProbabilities),
+          .out = a.context,
+          .lse = a.lse.f32()};
+}
+
+AddNorm output_args(const Pass& pass, int64_t layer) {
+  const LayerWeights& w = pass.weights(layer);
+  const LayerActivations& a = pass.saved.layers[layer];
+  const Dropout dropout =
+      pass.layer_dropout(pass.config().hidden_dropout, layer, LayerSite::kAttentionOutput);
+  return {w.out,   w.out_bias,      w.attention_norm_gamma, w.attention_norm_beta,
+          dropout, a.attention_sum, a.attention_mean,       a.attention_rstd};
+}
+
+}  // namespace
+
+void attention_forward(const Pass& pass, int64_t layer) {
+  const LayerWeights& w = pass.weights(layer);
+  const LayerActivations& a = pass.saved.layers[layer];
+  pass.ops().gemm(pass.context(), {.a = a.input, .w = &w.qkv, .c = a.qkv, .bias = w.qkv_bias});
+  pass.ops().attention_fwd(pass.context(), attention_args(pass, layer));
+  if (!pass.carries_all(layer)) {
+    // The first token of each text is its [CLS], so the offsets are the rows' index.
+    pass.ops().gather_rows(pass.context(), {.x = a.input, .index = pass.batch.offsets, .y = a.carried_input});
+    pass.ops().gather_rows(pass.context(),
+                           {.x = a.context, .index = pass.batch.offsets, .y = a.carried_context});
+  }
+  add_norm_forward(pass, output_args(pass, layer), a.carried_context, a.carried_input, a.attention_output);
+}
+
+void attention_backward(const Pass& pass, int64_t layer, const Matrix& d, const Matrix& dx) {
+  const ArenaScope scope(*pass.engine.activations);
+  const Ops& ops = pass.ops();
+  const Context& context = pass.context();
+  const LayerWeights& w = pass.weights(layer);
+  const LayerActivations& a = pass.saved.layers[layer];
+  const LayerGradients& g = pass.wanted(layer);
+  const bool accumulate = pass.gradients->accumulate, carries_all = pass.carries_all(layer);
+
+  const Matrix dout = add_norm_backward(pass, output_args(pass, layer), d, pass.scratch(d.rows, d.cols),
+                                        g.attention_norm_gamma, g.attention_norm_beta);
+  if (g.out_bias) ops.column_sum(context, {dout, nullptr, dout.cols, g.out_bias});
+  if (g.out) {
+    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
+                       .a = dout,
+                       .b = a.carried_context,
+                       .b_columns = g.out_columns,
+                       .c = g.out,
+                       .accumulate = accumulate});
+  }
+  if (!dx && !g.qkv && !g.qkv_bias) return;
+
+  const Matrix dcarried = pass.scratch(d.rows, a.context.cols);
+  ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dout, .w = &w.out, .c = dcarried});
+  Matrix dcontext = dcarried;
+  if (!carries_all) {
+    dcontext = pass.scratch(a.context.rows, a.context.cols);
+    std::memset(dcontext.ptr, 0, static_cast<size_t>(dcontext.rows * dcontext.cols) * sizeof(float));
+    ops.gather_rows(context, {.x = dcontext, .index = pass.batch.offsets, .y = dcarried, .add_back = true});
+  }
+  const Matrix dqkv = pass.scratch(a.qkv.rows, a.qkv.cols);
+  ops.attention_bwd(context, {attention_args(pass, layer), dcontext, dqkv});
+  if (g.qkv_bias) ops.column_sum(context, {dqkv, nullptr, dqkv.cols, g.qkv_bias});
+  if (g.qkv) {
+    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
+                       .a = dqkv,
+                       .b = a.input,
+                       .a_columns = g.qkv_rows,
+                       .c = g.qkv,
+                       .accumulate = accumulate});
+  }
+  if (!dx) return;
+  ops.gemm(context, {.kind = GemmKind::kInputGrad,
+                     .a = dqkv,
+                     .w = &w.qkv,
+                     .c = dx,
+                     .residual = carries_all ? d : Matrix{}});
+  if (!carries_all)
+    ops.gather_rows(context, {.x = dx, .index = pass.batch.offsets, .y = d, .add_back = true});
+}
+
+}  // namespace adaptune

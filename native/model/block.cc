@@ -1,0 +1,49 @@
+#include "model/pass.h"
+
+namespace adaptune {
+
+void add_norm_forward(const Pass& pass, const AddNorm& a, const Matrix& x, const Matrix& residual,
+                      const Matrix& y) {
+  const Matrix product = a.sum ? a.sum : y;
+  pass.ops().gemm(pass.context(), {.a = x, .w = &a.w, .c = product, .bias = a.bias});
+  pass.ops().norm_fwd(pass.context(), {.x = product,
+                                       .residual = residual,
+                                       .dropout = a.dropout,
+                                       .gamma = a.gamma,
+                                       .beta = a.beta,
+                                       .eps = pass.config().norm_eps,
+                                       .y = y,
+                                       .sum = a.sum,
+                                       .mean = a.mean.f32(),
+                                       .rstd = a.rstd.f32()});
+}
+
+Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, const Matrix& masked,
+                         float* dgamma, float* dbeta) {
+  const bool drops = a.dropout.p > 0;
+  pass.ops().norm_bwd(pass.context(), {.dy = d,
+                                       .sum = a.sum,
+                                       .mean = a.mean.f32(),
+                                       .rstd = a.rstd.f32(),
+                                       .gamma = a.gamma,
+                                       .dropout = a.dropout,
+                                       .dsum = d,
+                                       .dx = drops ? masked : Matrix{},
+                                       .dgamma = dgamma,
+                                       .dbeta = dbeta});
+  return drops ? masked : d;
+}
+
+void block_forward(const Pass& pass, int64_t layer, const Matrix& out) {
+  attention_forward(pass, layer);
+  mlp_forward(pass, layer, out);
+}
+
+void block_backward(const Pass& pass, int64_t layer, const Matrix& d, const Matrix& dx) {
+  const LayerGradients& g = pass.wanted(layer);
+  const bool attention = dx || g.qkv || g.out || g.qkv_bias || g.out_bias || g.attention_norm_gamma;
+  mlp_backward(pass, layer, d, attention);
+  if (attention) attention_backward(pass, layer, d, dx);
+}
+
+}  // namespace adaptune

@@ -1,0 +1,82 @@
+#include <cstring>
+
+#include "base/error.h"
+#include "model/pass.h"
+
+namespace adaptune {
+namespace {
+
+void layer_done(const Engine& engine) {
+  if (!engine.monitor) return;
+  engine.monitor->layer_done(engine.monitor->data);
+  ADAPTUNE_CHECK(!engine.monitor->cancelled(engine.monitor->data), E_ABORTED, "cancelled between two layers");
+}
+
+bool any(const LayerGradients& g) {
+  return g.qkv || g.out || g.up || g.down || g.qkv_bias || g.out_bias || g.up_bias || g.down_bias ||
+         g.attention_norm_gamma || g.attention_norm_beta || g.mlp_norm_gamma || g.mlp_norm_beta;
+}
+
+}  // namespace
+
+int64_t floor_of(const Gradients& g) {
+  if (g.word || g.position || g.type || g.embedding_norm_gamma || g.embedding_norm_beta) return -1;
+  int64_t layer = 0;
+  for (const LayerGradients& wanted : g.layers) {
+    if (any(wanted)) return layer;
+    ++layer;
+  }
+  return layer;
+}
+
+Pass begin_pass(const Engine& engine, const Model& model, const Batch& batch, const Gradients* gradients,
+                bool cls_only, DropoutPlan dropout, Moments* neuron_moments) {
+  engine.activations->reset();
+  const Activations saved = take_activations(*engine.activations, model.config, batch, gradients, cls_only);
+  const int64_t floor = gradients ? floor_of(*gradients) : model.config.layers;
+  return {engine, model, batch, gradients, cls_only, dropout, neuron_moments, saved, floor};
+}
+
+void encoder_forward(const Pass& pass) {
+  const int64_t layers = pass.config().layers;
+  embed_forward(pass, pass.saved.layers[0].input);
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    block_forward(pass, layer, layer + 1 < layers ? pass.saved.layers[layer + 1].input : pass.saved.output);
+    layer_done(pass.engine);
+  }
+}
+
+void encoder_backward(const Pass& pass, const Matrix& dcls) {
+  const int64_t layers = pass.config().layers;
+  if (pass.floor >= layers) return;
+  const ArenaScope scope(*pass.engine.activations);
+  const Matrix d = pass.scratch(pass.batch.tokens, pass.config().hidden);
+  if (!pass.cls_only) {
+    std::memset(d.ptr, 0, static_cast<size_t>(d.rows * d.cols) * sizeof(float));
+    pass.ops().gather_rows(pass.context(),
+                           {.x = d, .index = pass.batch.offsets, .y = dcls, .add_back = true});
+  }
+  for (int64_t layer = layers - 1; layer >= 0 && layer >= pass.floor; --layer) {
+    const bool further = layer > pass.floor;  // has somebody below use for the input's gradient?
+    block_backward(pass, layer, pass.carries_all(layer) ? d : dcls, further ? d : Matrix{});
+    layer_done(pass.engine);
+  }
+  if (pass.floor < 0) embed_backward(pass, d);
+}
+
+void infer(const Engine& engine, const Model& model, const Batch& batch, Output output, Matrix out) {
+  check(model.config, batch);
+  const Pass pass = begin_pass(engine, model, batch, nullptr, true, {}, nullptr);
+  encoder_forward(pass);
+  Matrix result = pass.saved.output;
+  if (output != Output::kCls) {
+    const Head head = begin_head(engine, model, pass.saved.output, {});
+    head_forward(head);
+    result = output == Output::kPooled ? head.saved.pooled : head.saved.logits;
+  }
+  for (int64_t b = 0; b < result.rows; ++b)
+    std::memcpy(out.f32() + b * out.ld, result.f32() + b * result.ld,
+                static_cast<size_t>(result.cols) * sizeof(float));
+}
+
+}  // namespace adaptune

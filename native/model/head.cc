@@ -1,0 +1,59 @@
+// logits = dropout(tanh(cls Wp^T + b)) Wc^T + b
+#include "model/pass.h"
+
+namespace adaptune {
+
+Head begin_head(const Engine& engine, const Model& model, const Matrix& cls, DropoutPlan plan) {
+  const EncoderConfig& c = model.config;
+  const Dropout dropout = plan.at(c.classifier_dropout, classifier_site(c));
+  return {engine, model, cls, dropout,
+          take_head_activations(*engine.activations, c, cls.rows, dropout.p > 0)};
+}
+
+void head_forward(const Head& head) {
+  const Ops& ops = *head.engine.ops;
+  const Context& context = head.engine.context;
+  const Model& m = head.model;
+  const HeadActivations& a = head.saved;
+  ops.gemm(
+      context,
+      {.a = head.cls, .w = &m.pooler, .c = a.pooled, .bias = m.pooler_bias, .activation = Activation::kTanh});
+  if (head.dropout.p > 0) ops.dropout(context, {a.pooled, a.dropped, head.dropout});
+  ops.gemm(context, {.a = a.dropped, .w = &m.classifier, .c = a.logits, .bias = m.classifier_bias});
+}
+
+void head_backward(const Head& head, const Matrix& dlogits, const Gradients& g, const Matrix& dcls) {
+  const ArenaScope scope(*head.engine.activations);
+  const Ops& ops = *head.engine.ops;
+  const Context& context = head.engine.context;
+  const Model& m = head.model;
+  const HeadActivations& a = head.saved;
+  if (g.classifier) {
+    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
+                       .a = dlogits,
+                       .b = a.dropped,
+                       .c = g.classifier,
+                       .accumulate = g.accumulate});
+  }
+  if (g.classifier_bias) ops.column_sum(context, {dlogits, nullptr, dlogits.cols, g.classifier_bias});
+  if (!dcls && !g.pooler && !g.pooler_bias) return;
+
+  // The mask and the gradient of tanh are factors of one element: they commute.
+  const Matrix dpre = scratch(head.engine, head.cls.rows, head.cls.cols);
+  ops.gemm(context, {.kind = GemmKind::kInputGrad,
+                     .a = dlogits,
+                     .w = &m.classifier,
+                     .c = dpre,
+                     .activation_grad = Activation::kTanh,
+                     .grad_pre = a.pooled});
+  if (head.dropout.p > 0) ops.dropout(context, {dpre, dpre, head.dropout});
+  if (g.pooler) {
+    ops.gemm(
+        context,
+        {.kind = GemmKind::kWeightGrad, .a = dpre, .b = head.cls, .c = g.pooler, .accumulate = g.accumulate});
+  }
+  if (g.pooler_bias) ops.column_sum(context, {dpre, nullptr, dpre.cols, g.pooler_bias});
+  if (dcls) ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dpre, .w = &m.pooler, .c = dcls});
+}
+
+}  // namespace adaptune

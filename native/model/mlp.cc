@@ -1,0 +1,73 @@
+// y = norm(dropout(gelu(a Wup^T + b) Wdown^T + b) + a)
+#include "model/pass.h"
+
+namespace adaptune {
+namespace {
+
+AddNorm output_args(const Pass& pass, int64_t layer) {
+  const LayerWeights& w = pass.weights(layer);
+  const LayerActivations& a = pass.saved.layers[layer];
+  const Dropout dropout = pass.layer_dropout(pass.config().hidden_dropout, layer, LayerSite::kMlpOutput);
+  return {w.down, w.down_bias, w.mlp_norm_gamma, w.mlp_norm_beta, dropout, a.mlp_sum, a.mlp_mean, a.mlp_rstd};
+}
+
+}  // namespace
+
+void mlp_forward(const Pass& pass, int64_t layer, const Matrix& out) {
+  const LayerWeights& w = pass.weights(layer);
+  const LayerActivations& a = pass.saved.layers[layer];
+  Moments* moments = pass.neuron_moments ? pass.neuron_moments + layer * pass.config().feed_forward : nullptr;
+  pass.ops().gemm(pass.context(), {.a = a.attention_output,
+                                   .w = &w.up,
+                                   .c = a.neurons,
+                                   .bias = w.up_bias,
+                                   .pre = a.pre,
+                                   .activation = pass.config().activation,
+                                   .moments = moments,
+                                   .moment_form = MomentForm::kAbs});
+  add_norm_forward(pass, output_args(pass, layer), a.neurons, a.attention_output, out);
+}
+
+void mlp_backward(const Pass& pass, int64_t layer, const Matrix& d, bool input_gradient) {
+  const ArenaScope scope(*pass.engine.activations);
+  const Ops& ops = pass.ops();
+  const Context& context = pass.context();
+  const LayerWeights& w = pass.weights(layer);
+  const LayerActivations& a = pass.saved.layers[layer];
+  const LayerGradients& g = pass.wanted(layer);
+  const bool accumulate = pass.gradients->accumulate;
+
+  const Matrix ddown = add_norm_backward(pass, output_args(pass, layer), d, pass.scratch(d.rows, d.cols),
+                                         g.mlp_norm_gamma, g.mlp_norm_beta);
+  if (g.down_bias) ops.column_sum(context, {ddown, nullptr, ddown.cols, g.down_bias});
+  if (g.down) {
+    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
+                       .a = ddown,
+                       .b = a.neurons,
+                       .b_columns = g.neurons,
+                       .c = g.down,
+                       .accumulate = accumulate});
+  }
+  if (!input_gradient && !g.up && !g.up_bias) return;
+
+  const Matrix dpre = pass.scratch(d.rows, pass.config().feed_forward);
+  ops.gemm(context, {.kind = GemmKind::kInputGrad,
+                     .a = ddown,
+                     .w = &w.down,
+                     .c = dpre,
+                     .activation_grad = pass.config().activation,
+                     .grad_pre = a.pre});
+  if (g.up_bias) ops.column_sum(context, {dpre, nullptr, dpre.cols, g.up_bias});
+  if (g.up) {
+    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
+                       .a = dpre,
+                       .b = a.attention_output,
+                       .a_columns = g.neurons,
+                       .c = g.up,
+                       .accumulate = accumulate});
+  }
+  if (input_gradient)
+    ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dpre, .w = &w.up, .c = d, .residual = d});
+}
+
+}  // namespace adaptune

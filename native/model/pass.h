@@ -1,0 +1,103 @@
+// One trip of a batch through the model, and its layers: forward and backward of each stand side by side in
+// one file.
+#pragma once
+#include "model/activations.h"
+
+namespace adaptune {
+
+// Dropout sites (Dropout::site): every place that draws a mask has a number of its own.
+constexpr uint32_t kEmbeddingSite = 0;
+enum class LayerSite : uint32_t { kProbabilities = 1, kAttentionOutput = 2, kMlpOutput = 3 };
+constexpr uint32_t layer_site(int64_t layer, LayerSite site) {
+  return 3 * static_cast<uint32_t>(layer) + static_cast<uint32_t>(site);
+}
+constexpr uint32_t classifier_site(const EncoderConfig& c) { return 3 * static_cast<uint32_t>(c.layers) + 1; }
+
+// Masks of a training step; off in inference, in calibration, and in layers that backward does not enter.
+struct DropoutPlan {
+  bool on = false;
+  uint64_t seed = 0;
+  uint32_t step = 0;
+
+  Dropout at(float p, uint32_t site) const { return on ? Dropout{p, seed, step, site} : Dropout{}; }
+};
+
+inline Matrix scratch(const Engine& engine, int64_t rows, int64_t cols) {
+  return matrix(engine.activations->take<float>(rows * cols), rows, cols);
+}
+
+struct Pass {
+  const Engine& engine;
+  const Model& model;
+  const Batch& batch;
+  const Gradients* gradients;  // null: inference
+  bool cls_only;               // the last layer carries on the [CLS] rows alone
+  DropoutPlan dropout;
+  Moments* neuron_moments;  // [layers, F] of |activation|, merged into; or null
+  Activations saved;
+  int64_t floor;
+
+  const Ops& ops() const { return *engine.ops; }
+  const Context& context() const { return engine.context; }
+  const EncoderConfig& config() const { return model.config; }
+  const LayerWeights& weights(int64_t layer) const { return model.layers[static_cast<size_t>(layer)]; }
+  const LayerGradients& wanted(int64_t layer) const { return gradients->layers[static_cast<size_t>(layer)]; }
+  bool carries_all(int64_t layer) const { return !cls_only || layer + 1 < config().layers; }
+  Dropout layer_dropout(float p, int64_t layer, LayerSite site) const {
+    return layer >= floor ? dropout.at(p, layer_site(layer, site)) : Dropout{};
+  }
+  Matrix scratch(int64_t rows, int64_t cols) const { return adaptune::scratch(engine, rows, cols); }
+};
+
+// Takes the activations from the (reset) arena.
+Pass begin_pass(const Engine& engine, const Model& model, const Batch& batch, const Gradients* gradients,
+                bool cls_only, DropoutPlan dropout, Moments* neuron_moments);
+
+// Embeddings to saved.output.
+void encoder_forward(const Pass& pass);
+// dcls [B,H]: gradient of the last hidden states of [CLS]. Enters no layer below the floor.
+void encoder_backward(const Pass& pass, const Matrix& dcls);
+
+// out [T,H] = dropout(norm(word + position + type))
+void embed_forward(const Pass& pass, const Matrix& out);
+void embed_backward(const Pass& pass, const Matrix& d);  // d [T,H] is overwritten
+
+// out [R,H] = norm(mlp(a) + a), a = norm(attention(input) + input)
+void block_forward(const Pass& pass, int64_t layer, const Matrix& out);
+// d [R,H], gradient of out, is overwritten; dx [T,H] is the gradient of the input, or absent; dx may be d
+// when R = T.
+void block_backward(const Pass& pass, int64_t layer, const Matrix& d, const Matrix& dx);
+
+void attention_forward(const Pass& pass, int64_t layer);  // input to attention_output
+void attention_backward(const Pass& pass, int64_t layer, const Matrix& d, const Matrix& dx);
+void mlp_forward(const Pass& pass, int64_t layer, const Matrix& out);  // attention_output to out
+void mlp_backward(const Pass& pass, int64_t layer, const Matrix& d, bool input_gradient);  // in place
+
+// y = norm(dropout(x W^T + bias) + residual), x W^T + bias + residual saved in sum unless absent
+struct AddNorm {
+  const Weight& w;
+  const float *bias, *gamma, *beta;
+  Dropout dropout;
+  Matrix sum, mean, rstd;
+};
+void add_norm_forward(const Pass& pass, const AddNorm& a, const Matrix& x, const Matrix& residual,
+                      const Matrix& y);
+// d: gradient of y, becomes that of the residual. Returns the gradient of x W^T + bias: d, or `masked` under
+// dropout.
+Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, const Matrix& masked,
+                         float* dgamma, float* dbeta);
+
+// The head stands outside a pass: it is also fitted alone, on stored [CLS] states.
+struct Head {
+  const Engine& engine;
+  const Model& model;
+  Matrix cls;  // [B,H]
+  Dropout dropout;
+  HeadActivations saved;
+};
+Head begin_head(const Engine& engine, const Model& model, const Matrix& cls, DropoutPlan dropout);
+void head_forward(const Head& head);
+// dlogits [B,C]; dcls [B,H], or absent: not computed.
+void head_backward(const Head& head, const Matrix& dlogits, const Gradients& gradients, const Matrix& dcls);
+
+}  // namespace adaptune
