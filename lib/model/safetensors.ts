@@ -171,18 +171,6 @@ export class SafetensorsFile implements Header {
     return this.file.read(entry.begin + first * width, count * width);
   }
 
-  /** All values of an F32 tensor. */
-  async readFloats(name: string): Promise<Float32Array> {
-    const entry = this.tensors.get(name);
-    if (entry?.dtype !== 'F32') {
-      throw new AdaptuneError(
-        'E_MODEL_FORMAT',
-        `${this.path}: expected an F32 tensor ${show(name)}, came ${entry?.dtype ?? 'none'}`,
-      );
-    }
-    return new Float32Array((await this.file.read(entry.begin, entry.bytes)).buffer);
-  }
-
   /** Throws when the file was written to since it was opened. */
   async checkUnchanged(): Promise<void> {
     await this.file.checkUnchanged();
@@ -197,23 +185,36 @@ export class SafetensorsFile implements Header {
   }
 }
 
-export interface TensorToWrite {
+/** All tensors of a file that `encodeSafetensors` wrote, by name. */
+export async function readSafetensors(path: string): Promise<Map<string, Float32Array>> {
+  await using file = await SafetensorsFile.open(path);
+  const values = new Map<string, Float32Array>();
+  for (const [name, entry] of file.tensors) {
+    if (entry.dtype !== 'F32') {
+      throw new AdaptuneError('E_MODEL_FORMAT', `${path}: expected tensor ${show(name)} in F32, came ${entry.dtype}`);
+    }
+    values.set(name, new Float32Array((await file.read(entry, 0, entry.bytes / 4)).buffer));
+  }
+  return values;
+}
+
+export interface TensorSource {
   name: string;
   shape: readonly number[];
-  /** Values, or a function that fetches them when their turn comes, so that one tensor is held at a time. */
-  data: Float32Array | (() => Promise<Float32Array>);
+  /** Fetches the values when their turn comes, so that one tensor is held at a time. */
+  read(): Promise<Float32Array>;
 }
 
 /**
  * The bytes of a safetensors file of F32 tensors, to be passed to a writer of lib/util/files.ts. The same tensors give the
  * same bytes: sorted by name, header padded with spaces to a multiple of 8.
  */
-export async function* safetensorsChunks(
-  tensors: readonly TensorToWrite[],
+export async function* encodeSafetensors(
+  tensors: readonly TensorSource[],
   metadata: readonly (readonly [string, string])[] = [],
 ): AsyncGenerator<Uint8Array> {
   const sorted = [...tensors].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const elements = (tensor: TensorToWrite) => tensor.shape.reduce((product, size) => product * size, 1);
+  const elements = (tensor: TensorSource) => tensor.shape.reduce((product, size) => product * size, 1);
   const fields: string[] = [];
   if (metadata.length > 0)
     fields.push(`"__metadata__":{${metadata.map((pair) => pair.map((s) => JSON.stringify(s)).join(':')).join(',')}}`);
@@ -235,7 +236,7 @@ export async function* safetensorsChunks(
   start.set(header, 8);
   yield start;
   for (const tensor of sorted) {
-    const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
+    const data = await tensor.read();
     if (data.length !== elements(tensor)) {
       throw new AdaptuneError('E_ARGUMENT', `${tensor.name}: expected ${elements(tensor)} values, came ${data.length}`);
     }
