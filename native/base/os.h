@@ -30,6 +30,6 @@ void enter_thread(const char* name) noexcept;
 // child processes do not inherit it. -1 when somebody else holds it; throws E_FILE when the file cannot be
 // opened.
 int lock_file(const std::string& path);
-void unlock_file(int lock) noexcept;
+bool unlock_file(int lock) noexcept;  // false when it is no lock that is held here
 
 }  // namespace adaptune

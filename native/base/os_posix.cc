@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "base/error.h"
@@ -128,6 +129,18 @@ int64_t memory_of(const std::string& path) {
   return bytes < int64_t{1} << 60 ? bytes : -1;
 }
 
+// The locks of this process, so that no other descriptor is closed for one. Never destroyed: threads of ours
+// may still run while the process exits.
+struct Locks {
+  std::mutex mutex;
+  std::vector<int> descriptors;
+};
+
+Locks& held() {
+  static Locks* const locks = new Locks;
+  return *locks;
+}
+
 }  // namespace
 
 int logical_cpus() { return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))); }
@@ -203,7 +216,12 @@ int lock_file(const std::string& path) {
   int failed;
   while ((failed = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {
   }
-  if (failed == 0) return fd;
+  if (failed == 0) {
+    Locks& locks = held();
+    const std::lock_guard guard(locks.mutex);
+    locks.descriptors.push_back(fd);
+    return fd;
+  }
   const int error = errno;
   close(fd);
   ADAPTUNE_CHECK(error == EWOULDBLOCK, E_FILE, "expected to lock %s but %s", path.c_str(),
@@ -211,6 +229,12 @@ int lock_file(const std::string& path) {
   return -1;
 }
 
-void unlock_file(int lock) noexcept { close(lock); }
+bool unlock_file(int lock) noexcept {
+  Locks& locks = held();
+  const std::lock_guard guard(locks.mutex);
+  if (std::erase(locks.descriptors, lock) == 0) return false;
+  close(lock);
+  return true;
+}
 
 }  // namespace adaptune

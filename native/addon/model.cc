@@ -1,0 +1,140 @@
+// Models: parameters in and out, inference.
+#include <cstring>
+
+#include "addon/entry.h"
+#include "addon/environment.h"
+#include "addon/inputs.h"
+#include "tensor/convert.h"
+
+namespace adaptune {
+namespace {
+
+constexpr size_t kLongestName = 256;
+constexpr int64_t kSafe = (int64_t{1} << 53) - 1;
+
+// Floats that a job computed, for a Float32Array.
+struct Floats {
+  Buffer buffer;
+  int64_t count;
+};
+
+napi_value to_array(napi_env env, const Floats& floats) {
+  return js_float32_array(env, floats.buffer.as<float>(), floats.count);
+}
+
+napi_value to_undefined(napi_env env, bool) { return js_undefined(env); }
+
+napi_value create_model(const Call& call) {
+  auto device = open_handle<Device>(call.argument(0, "device"));
+  const EncoderConfig config = read_config(call.argument(1, "config"));
+  return make_handle(call.env, std::make_shared<DeviceModel>(std::move(device), config));
+}
+
+napi_value model_parameters(const Call& call) {
+  const auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  std::vector<napi_value> items;
+  for (const Parameter& parameter : model->model.parameters()) {
+    const double rows = static_cast<double>(parameter.values.rows),
+                 cols = static_cast<double>(parameter.values.cols);
+    std::vector<napi_value> shape;
+    if (parameter.rank == 2) shape.push_back(js_number(call.env, rows));
+    shape.push_back(js_number(call.env, cols));
+    const napi_value item = js_object(call.env);
+    js_set(call.env, item, "name", js_string(call.env, parameter.name));
+    js_set(call.env, item, "shape", js_array(call.env, shape));
+    items.push_back(item);
+  }
+  return js_array(call.env, items);
+}
+
+Parameter& find(DeviceModel& model, const Value& name) {
+  Parameter* parameter = model.model.find(name.string(kLongestName));
+  if (parameter == nullptr) name.refuse("the name of a parameter");
+  return *parameter;
+}
+
+napi_value set_parameter(const Call& call) {
+  auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  Parameter& parameter = find(*model, call.argument(1, "name"));
+  constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+  const DType dtype = kTypes[call.argument(2, "dtype").choice({"F32", "F16", "BF16"})];
+  Copy<uint8_t> bytes = call.argument(3, "bytes").uint8_array();
+  const int64_t first = call.argument(4, "firstRow").integer(0, kSafe);
+  const Matrix& values = parameter.values;
+  const int64_t row_bytes = values.cols * dtype_bytes(dtype), count = bytes.count / row_bytes;
+  ADAPTUNE_CHECK(
+      bytes.count % row_bytes == 0 && first <= values.rows && count <= values.rows - first, E_MODEL_SHAPE,
+      "expected whole rows of %lld bytes within [0, %lld) for %s but received %lld bytes from row %lld",
+      static_cast<long long>(row_bytes), static_cast<long long>(values.rows), parameter.name.c_str(),
+      static_cast<long long>(bytes.count), static_cast<long long>(first));
+  Device& device = *model->device;
+  return start(
+      call.env, device, nullptr,
+      [model, &parameter, dtype, bytes = std::move(bytes), first, count](const Engine&) {
+        const Matrix target = rows(parameter.values, first, count);
+        const int64_t total = count * target.cols, bad = first_non_finite(dtype, bytes.data(), total);
+        ADAPTUNE_CHECK(bad == total, E_MODEL_VALUE,
+                       "expected finite values in %s but row %lld, column %lld is not",
+                       parameter.name.c_str(), static_cast<long long>(first + bad / target.cols),
+                       static_cast<long long>(bad % target.cols));
+        for (int64_t row = 0; row < count; ++row) {
+          to_float(dtype, bytes.data() + row * target.cols * dtype_bytes(dtype), target.cols,
+                   target.f32() + row * target.ld);
+        }
+        if (parameter.weight) ++parameter.weight->version;
+        return true;
+      },
+      to_undefined);
+}
+
+napi_value get_parameter(const Call& call) {
+  auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  const Parameter& parameter = find(*model, call.argument(1, "name"));
+  Device& device = *model->device;
+  return start(
+      call.env, device, nullptr,
+      [model, &parameter](const Engine&) {
+        const Matrix& values = parameter.values;
+        const size_t row_bytes = static_cast<size_t>(values.cols) * sizeof(float);
+        Floats floats{Buffer(static_cast<size_t>(values.rows) * row_bytes), values.rows * values.cols};
+        for (int64_t row = 0; row < values.rows; ++row) {
+          std::memcpy(floats.buffer.as<float>() + row * values.cols, values.f32() + row * values.ld,
+                      row_bytes);
+        }
+        return floats;
+      },
+      to_array);
+}
+
+napi_value forward(const Call& call) {
+  auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  const EncoderConfig& config = model->model.config;
+  BatchCopy batch = read_batch(call.argument(1, "batch"), config);
+  constexpr Output kOutputs[] = {Output::kLogits, Output::kPooled, Output::kCls};
+  const Output output = kOutputs[call.argument(2, "output").choice({"logits", "pooled", "cls"})];
+  std::shared_ptr<Token> token = read_token(call.argument(3, "token"));
+  const int64_t width = output == Output::kLogits ? config.classes : config.hidden;
+  Device& device = *model->device;
+  return start(
+      call.env, device, std::move(token),
+      [model, batch = std::move(batch), output, width](const Engine& engine) {
+        const Batch view = batch.view();
+        const int64_t count = view.sequences * width;
+        Floats floats{Buffer(static_cast<size_t>(count) * sizeof(float)), count};
+        infer(engine, model->model, view, output, matrix(floats.buffer.as<float>(), view.sequences, width));
+        return floats;
+      },
+      to_array);
+}
+
+}  // namespace
+
+void add_model(napi_env env, napi_value exports) {
+  add(env, exports, "createModel", throwing<create_model>);
+  add(env, exports, "modelParameters", throwing<model_parameters>);
+  add(env, exports, "setParameter", rejecting<set_parameter>);
+  add(env, exports, "getParameter", rejecting<get_parameter>);
+  add(env, exports, "forward", rejecting<forward>);
+}
+
+}  // namespace adaptune
