@@ -73,4 +73,12 @@ void check(const EncoderConfig& config, const Batch& batch) {
   }
 }
 
+void check_labels(const EncoderConfig& config, const int32_t* labels, int64_t count) {
+  for (int64_t b = 0; b < count; ++b) {
+    ADAPTUNE_CHECK(labels[b] >= 0 && labels[b] < config.classes, E_ARGUMENT,
+                   "expected labels in [0, %lld) but received %d for text %lld", Long{config.classes},
+                   labels[b], Long{b});
+  }
+}
+
 }  // namespace adaptune

@@ -26,5 +26,6 @@ struct Batch {
 
 // offsets ascending from 0 to tokens, no empty sequence, lengths <= positions, 0 <= ids < vocabulary, type ids < types.
 void check(const EncoderConfig& config, const Batch& batch);
+void check_labels(const EncoderConfig& config, const int32_t* labels, int64_t count);
 
 }  // namespace adaptune

@@ -20,13 +20,13 @@ struct LayerGradients {
 };
 
 struct Gradients {
-  std::vector<LayerGradients> layers;
   Matrix pooler, classifier;  // [H,H], [C,H]
   float *pooler_bias = nullptr, *classifier_bias = nullptr;
   Matrix word;  // [V - word_first_row, H]
   int64_t word_first_row = 0;
   Matrix position, type;  // [P,H], [types,H]
   float *embedding_norm_gamma = nullptr, *embedding_norm_beta = nullptr;
+  std::vector<LayerGradients> layers;
   // Weight matrices (the results of a gemm): add to what is there instead of overwriting it. Vectors and
   // tables are always added to.
   bool accumulate = false;

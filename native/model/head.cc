@@ -22,7 +22,9 @@ void head_forward(const Head& head) {
   ops.gemm(context, {.a = a.dropped, .w = &m.classifier, .c = a.logits, .bias = m.classifier_bias});
 }
 
-void head_backward(const Head& head, const Matrix& dlogits, const Gradients& g, const Matrix& dcls) {
+namespace {
+
+void backward(const Head& head, const Matrix& dlogits, const Gradients& g, const Matrix& dcls) {
   const ArenaScope scope(*head.engine.activations);
   const Ops& ops = *head.engine.ops;
   const Context& context = head.engine.context;
@@ -54,6 +56,24 @@ void head_backward(const Head& head, const Matrix& dlogits, const Gradients& g, 
   }
   if (g.pooler_bias) ops.column_sum(context, {dpre, nullptr, dpre.cols, g.pooler_bias});
   if (dcls) ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dpre, .w = &m.pooler, .c = dcls});
+}
+
+}  // namespace
+
+double head_loss(const Head& head, const int32_t* labels, const float* weights, double scale,
+                 const Gradients& gradients, const Matrix& dcls) {
+  head_forward(head);
+  const Matrix& logits = head.saved.logits;
+  const Matrix dlogits = scratch(head.engine, logits.rows, logits.cols);
+  double loss = 0;
+  head.engine.ops->loss(head.engine.context, {.logits = logits,
+                                              .labels = labels,
+                                              .weights = weights,
+                                              .scale = scale,
+                                              .loss = &loss,
+                                              .dlogits = dlogits});
+  backward(head, dlogits, gradients, dcls);
+  return loss;
 }
 
 }  // namespace adaptune

@@ -97,7 +97,9 @@ struct Head {
 };
 Head begin_head(const Engine& engine, const Model& model, const Matrix& cls, DropoutPlan dropout);
 void head_forward(const Head& head);
-// dlogits [B,C]; dcls [B,H], or absent: not computed.
-void head_backward(const Head& head, const Matrix& dlogits, const Gradients& gradients, const Matrix& dcls);
+// Forward, loss = scale * sum of the texts' losses (weights [B] or null), and backward. dcls [B,H], or
+// absent: not computed.
+double head_loss(const Head& head, const int32_t* labels, const float* weights, double scale,
+                 const Gradients& gradients, const Matrix& dcls);
 
 }  // namespace adaptune

@@ -1,8 +1,10 @@
 // Finetuning of what a plan selects: compact gradients, sparse AdamW, calibration (dispersion and gradient norms).
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+#include "model/gradients.h"
 #include "model/model.h"
 
 namespace adaptune {
@@ -30,9 +32,9 @@ struct Slot {
   Group group;
   Matrix w;                      // the tensor's values (view)
   Weight* weight;                // or null
-  std::vector<int32_t> rows, columns;  // selected indices; empty = all
+  std::vector<int32_t> rows, columns;  // selected indices of w; empty = all
   int64_t compact_rows, compact_cols;
-  float weight_decay;
+  bool decays;                   // subject to weight decay
   Matrix grad, m, v;             // [compact_rows, compact_cols]; views of one flat buffer each
   int64_t t = 0;                 // AdamW steps done
 };
@@ -52,6 +54,22 @@ struct StepResult {
   bool finite;                   // false: nothing was updated
 };
 
+// The selected units of a layer as rows and columns of its tensors; empty = all.
+struct UnitIndices {
+  std::vector<int32_t> query, key;  // out of NH HD and KVH HD
+  std::vector<int32_t> qkv;         // the same as rows of the fused tensor
+  std::vector<int32_t> neurons;     // out of F
+};
+
+// Everything that a plan trains, and where backward puts the gradients of it (train/slots.cc).
+struct SlotList {
+  std::vector<Slot> slots;       // new rows last
+  std::vector<UnitIndices> units;  // [layers]
+  Buffer flat;                   // [trained parameters], the slots' gradients one behind the other
+  Gradients gradients;           // views of flat and of units
+};
+
+// One trainer at a time may change a model. Arguments that do not fit the plan, the model or one another are E_ARGUMENT.
 class Trainer {
  public:
   Trainer(const Engine& engine, Model& model, const Plan& plan);
@@ -65,16 +83,17 @@ class Trainer {
   void freeze_rows();
   bool rows_active() const;
   int64_t floor() const;         // lowest layer that backward enters now; layers.size() when none, -1 = embeddings
-  const std::vector<Slot>& slots() const { return slots_; }
-  std::vector<Slot>& slots() { return slots_; }  // for restoring m, v, t and values
+  const std::vector<Slot>& slots() const { return list_.slots; }
+  std::vector<Slot>& slots() { return list_.slots; }  // for restoring m, v, t and values
 
  private:
+  StepResult finish(double loss, bool head_only, const StepOptions& options);
+
   Engine engine_;
   Model& model_;
-  Plan plan_;
-  std::vector<Slot> slots_;
-  Buffer state_;
-  bool rows_active_;
+  SlotList list_;
+  Buffer state_, row_state_;     // m and v of everything but the new rows, and of the new rows
+  bool head_, rows_active_;
 };
 
 // Sensitivity of every unit over a calibration sample, dropout off, nothing updated.
@@ -82,6 +101,7 @@ class Trainer {
 class Calibration {
  public:
   Calibration(const Engine& engine, Model& model);
+  ~Calibration();
   // Adds a batch to half 0 or 1; gradients are of `scale` * sum of losses (scale = 1 / texts of the whole sample).
   void add(const Batch& batch, const int32_t* labels, double scale, int half);
 
@@ -95,12 +115,10 @@ class Calibration {
   std::vector<Layer> result(int half) const;
 
  private:
+  struct Half;
   Engine engine_;
   Model& model_;
-  struct State;
-  State* state_;
- public:
-  ~Calibration();
+  std::unique_ptr<Half[]> halves_;  // 2
 };
 
 }  // namespace adaptune
