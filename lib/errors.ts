@@ -9,7 +9,7 @@ export const ERRORS = {
   E_DATA: { usage: false, meaning: 'A data file is not valid: the line and the reason are named.' },
   E_LABELS: { usage: false, meaning: 'The labels do not fit: too few, unseen in training, or different from the model’s.' },
   E_TOKENIZER: { usage: false, meaning: 'tokenizer.json is missing, broken, or has components that adaptune does not handle exactly.' },
-  E_MODEL_INCOMPLETE: { usage: false, meaning: 'The model folder lacks a file; an interrupted save or a partial download.' },
+  E_MODEL_INCOMPLETE: { usage: false, meaning: 'The model folder lacks a file or a tensor; an interrupted save or a partial download.' },
   E_MODEL_FORMAT: { usage: false, meaning: 'A weights file is not valid safetensors, or only a .bin is there.' },
   E_MODEL_CONFIG: { usage: false, meaning: 'config.json is not valid or names an architecture that adaptune does not run.' },
   E_MODEL_SHAPE: { usage: false, meaning: 'A tensor’s shape disagrees with config.json.' },
