@@ -42,7 +42,7 @@ export function stratifiedHalves(labels: Int32Array, size: number, place: Place)
  * so that no text is trained on and validated with; no label loses its last training row.
  */
 export function splitValidation(
-  keys: readonly string[],
+  keys: Int32Array,
   labels: Int32Array,
   seed: number,
   fraction = 0.1,
@@ -51,7 +51,7 @@ export function splitValidation(
   for (const label of labels) sizes[label] = (sizes[label] ?? 0) + 1;
   const rows = Array.from(sizes, (size) => size ?? 0);
   const target = proportionalShares(rows, Math.round(fraction * labels.length));
-  const groups = new Map<string, number[]>();
+  const groups = new Map<number, number[]>();
   for (const [row, key] of keys.entries()) {
     const group = groups.get(key);
     if (group) group.push(row);

@@ -1,0 +1,110 @@
+/**
+ * The folder of a finished model. `adaptune.json` is written last and ties the other files together by size and sha256:
+ * without it the folder is E_MODEL_INCOMPLETE, with another file's hash E_MODEL_MISMATCH.
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AdaptuneError } from '../errors.js';
+import type { Device } from '../native/device.js';
+import { exists, readText, stat, writeAtomic } from '../util/files.js';
+import { sha256File } from '../util/hash.js';
+import { parseJson } from '../util/json.js';
+import { packageVersion } from '../util/version.js';
+import { Encoder } from './encoder.js';
+import { Tokenizer } from './tokenizer.js';
+
+export const MANIFEST_NAME = 'adaptune.json';
+const TIED = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'] as const;
+/** Plans of full finetuning list every neuron; reports list every token. */
+const LIMITS = { length: 2 ** 26, depth: 32, keys: 4_000_000 };
+
+const manifest = z.looseObject({
+  version: z.literal(1),
+  adaptune: z.string(),
+  labels: z.array(z.string()).min(2),
+  maxLength: z.int().min(3),
+  files: z.array(z.strictObject({ name: z.enum(TIED), bytes: z.int().min(0), sha256: z.string() })).length(TIED.length),
+});
+/** What every reader needs; what else the file holds is a report of the training. */
+export type ModelManifest = z.infer<typeof manifest>;
+
+/** Writes adaptune.json for the files that are there now. `report`: anything more to keep, by key. */
+export async function writeModelManifest(
+  folder: string,
+  fixed: { labels: readonly string[]; maxLength: number },
+  report: Record<string, unknown>,
+): Promise<void> {
+  const files = [];
+  for (const name of TIED) {
+    const path = join(folder, name);
+    files.push({ name, bytes: (await stat(path)).size, sha256: await sha256File(path) });
+  }
+  const contents = { version: 1, adaptune: packageVersion(), ...fixed, ...report, files };
+  // One line a key: lists of thousands of numbers stay out of the way.
+  const lines = Object.entries(contents).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+  await writeAtomic(join(folder, MANIFEST_NAME), `{\n${lines.join(',\n')}\n}\n`);
+}
+
+/** Reads adaptune.json and checks every file that it names. */
+export async function readModelManifest(folder: string): Promise<ModelManifest> {
+  const path = join(folder, MANIFEST_NAME);
+  if (!(await exists(path))) {
+    const hint = (await exists(join(folder, 'checkpoints'))) ? ': its training is not finished (train --resume)' : '';
+    throw new AdaptuneError(
+      'E_MODEL_INCOMPLETE',
+      `${folder}: expected a model that adaptune saved, but ${MANIFEST_NAME} is not there${hint}`,
+    );
+  }
+  const parsed = manifest.safeParse(parseJson(await readText(path), path, { ...LIMITS, code: 'E_MODEL_INCOMPLETE' }));
+  if (!parsed.success) {
+    const { path: where, message } = parsed.error.issues[0]!;
+    throw new AdaptuneError(
+      'E_MODEL_INCOMPLETE',
+      `${path}: expected a description of a saved model, came ${where.join('.')}: ${message}`,
+    );
+  }
+  for (const file of parsed.data.files) {
+    const at = join(folder, file.name);
+    if (!(await exists(at)))
+      throw new AdaptuneError('E_MODEL_INCOMPLETE', `${at}: expected a file of ${file.bytes} bytes, came nothing`);
+    const { size } = await stat(at);
+    if (size !== file.bytes || (await sha256File(at)) !== file.sha256) {
+      throw new AdaptuneError(
+        'E_MODEL_MISMATCH',
+        `${at}: expected the file that was saved with this model (${file.bytes} bytes, sha256 ${file.sha256.slice(0, 12)}…), came another (${size} bytes)`,
+      );
+    }
+  }
+  return parsed.data;
+}
+
+export interface OpenModel {
+  encoder: Encoder;
+  tokenizer: Tokenizer;
+  labels: readonly string[];
+  maxLength: number;
+}
+
+/** Opens a saved model for inference. */
+export async function openSavedModel(device: Device, folder: string): Promise<OpenModel> {
+  const { labels, maxLength } = await readModelManifest(folder);
+  const tokenizer = await Tokenizer.load(folder);
+  const encoder = await Encoder.load(device, folder);
+  const mismatch = disagreement(encoder, tokenizer, labels);
+  if (mismatch !== null) {
+    encoder.close();
+    throw new AdaptuneError('E_MODEL_MISMATCH', `${folder}: ${mismatch}`);
+  }
+  return { encoder, tokenizer, labels, maxLength };
+}
+
+function disagreement(encoder: Encoder, tokenizer: Tokenizer, labels: readonly string[]): string | null {
+  const { vocabulary, classes } = encoder.config;
+  if (vocabulary < tokenizer.vocabularySize) {
+    return `expected a row of the word table for each of ${tokenizer.vocabularySize} tokens, came ${vocabulary}`;
+  }
+  if (classes !== labels.length || encoder.labels?.some((label, id) => label !== labels[id])) {
+    return `expected the ${labels.length} labels of ${MANIFEST_NAME} in config.json, came others`;
+  }
+  return null;
+}

@@ -1,0 +1,151 @@
+/**
+ * The loop over steps: token phase, units phase, an evaluation at each epoch's end, checkpoints. Everything that decides a
+ * step (rows, rates, dropout) is a function of the seed and the step's number, so that a run continued from a checkpoint
+ * takes the same steps as one that was never stopped.
+ */
+import { AdaptuneError } from '../errors.js';
+import type { Encoder } from '../model/encoder.js';
+import type { StepResult } from '../native/binding.js';
+import type { Plan } from '../select/plan.js';
+import type { TrainBatches } from './batches.js';
+import { evaluateEncoded, type EncodedPart } from './evaluate.js';
+import type { ResolvedOptions } from './options.js';
+import type { Report, Run, TrainStage } from './run.js';
+import { ratesAt } from './schedule.js';
+import { checkpointName } from './checkpoint.js';
+import type { Trainer } from './trainer.js';
+
+/** Steps in a row without a finite loss and gradient that end the run. */
+const SKIPPED_MAX = 3;
+
+export interface Finetuning {
+  run: Run;
+  encoder: Encoder;
+  trainer: Trainer;
+  plan: Plan;
+  batches: TrainBatches;
+  validation: EncodedPart;
+  labels: readonly string[];
+  options: Pick<ResolvedOptions, 'epochs' | 'seed' | 'weightDecay' | 'clip' | 'warmup' | 'saveEvery'>;
+  /** Steps done before. */
+  step: number;
+  /** Writes a checkpoint after `step` steps. */
+  save(step: number, why: 'periodic' | 'required'): Promise<void>;
+}
+
+export async function finetune(job: Finetuning): Promise<void> {
+  const { run, trainer, plan, batches, options } = job;
+  const steps = batches.perEpoch * options.epochs;
+  const tokenSteps = plan.phases.find((phase) => phase.name === 'tokens')?.steps ?? 0;
+  let step = job.step;
+  let saved = step > 0 ? step : -1;
+  const save = async (why: 'periodic' | 'required'): Promise<void> => {
+    if (saved !== step) await job.save(step, why);
+    saved = step;
+  };
+
+  if (trainer.rowsActive && step >= tokenSteps) await trainer.freezeRows();
+  for (;;) {
+    const evaluated = run.progress.evaluations.length;
+    if (step > 0 && step % batches.perEpoch === 0 && evaluated < step / batches.perEpoch) {
+      await save('required');
+      await run.stage('evaluate', (report) => evaluateEpoch(job, step, report));
+    }
+    if (step === steps) return;
+    // Up to the next thing that is not a step: the end of the phase or of the epoch.
+    const phaseEnd = step < tokenSteps ? tokenSteps : steps;
+    const end = Math.min(phaseEnd, (Math.floor(step / batches.perEpoch) + 1) * batches.perEpoch);
+    const stage: TrainStage = step < tokenSteps ? 'tokens' : 'units';
+    await run.stage(stage, async (report) => {
+      while (step < end) {
+        if (run.signal?.aborted) {
+          await save('required');
+          run.signal.throwIfAborted();
+        }
+        await takeStep(job, step, steps, tokenSteps, report);
+        step++;
+        if (step === tokenSteps) await trainer.freezeRows();
+        if (step === tokenSteps) await save('required');
+        else if (step % options.saveEvery === 0 && step < end) await save('periodic');
+      }
+    });
+  }
+}
+
+async function takeStep(
+  job: Finetuning,
+  step: number,
+  steps: number,
+  tokenSteps: number,
+  report: Report,
+): Promise<void> {
+  const { run, trainer, plan, batches, options } = job;
+  const lr = ratesAt(step, steps, tokenSteps, options.warmup, plan.rates);
+  const begin = performance.now();
+  const batch = batches.at(step);
+  const result = await trainer.step(batch, {
+    seed: options.seed,
+    step,
+    lr,
+    weightDecay: options.weightDecay,
+    clip: options.clip,
+    dropout: true,
+  });
+  run.progress.trainSeconds += (performance.now() - begin) / 1000;
+  run.progress.baseTokens += batch.baseTokens;
+  countStep(job, step, result);
+  report(step + 1, steps, {
+    loss: result.loss,
+    lr: plan.method === 'frozen' ? lr.head : lr.units,
+    epoch: Math.floor(step / batches.perEpoch) + 1,
+  });
+}
+
+function countStep({ run, plan }: Finetuning, step: number, result: StepResult): void {
+  const { progress } = run;
+  if (result.finite) {
+    run.confirmCheckpoint();
+    progress.skipped = 0;
+    progress.lossSum += result.loss;
+    progress.lossSteps += 1;
+    return;
+  }
+  progress.skipped += 1;
+  run.note(
+    `step ${step + 1}: no update, because loss ${result.loss} or gradient norm ${result.gradNorm} is not finite`,
+  );
+  if (progress.skipped < SKIPPED_MAX) return;
+  const { units, head, rows } = plan.rates;
+  throw new AdaptuneError(
+    'E_DIVERGED',
+    `expected a finite loss and gradient but ${SKIPPED_MAX} steps in a row up to step ${step + 1} had none ` +
+      `(rates: units ${units}, head ${head}, new rows ${rows}; a lower rate may help); ` +
+      `the last good checkpoint is ${progress.lastGood}`,
+  );
+}
+
+/** Appends to the history; the best epoch is the first with the highest validation macro-F1. */
+async function evaluateEpoch(job: Finetuning, step: number, report: Report): Promise<void> {
+  const { run, encoder, validation, labels, batches } = job;
+  const { progress } = run;
+  const metrics = await evaluateEncoded(encoder, validation, labels, {
+    signal: run.signal,
+    onProgress: (done) => report(done, validation.encodings.length),
+  }).catch((error: unknown) => {
+    if (!(error instanceof AdaptuneError && error.code === 'E_MODEL_VALUE')) throw error;
+    throw new AdaptuneError(
+      'E_DIVERGED',
+      `expected finite logits of the validation texts after step ${step}, came others; the last good checkpoint is ${progress.lastGood}`,
+      { cause: error },
+    );
+  });
+  run.confirmCheckpoint();
+  const epoch = step / batches.perEpoch;
+  const loss = progress.lossSteps > 0 ? progress.lossSum / progress.lossSteps : 0;
+  progress.evaluations.push({ epoch, step, loss, macroF1: metrics.macroF1, accuracy: metrics.accuracy });
+  progress.lossSum = 0;
+  progress.lossSteps = 0;
+  if (progress.best === null || metrics.macroF1 > progress.best.macroF1) {
+    progress.best = { epoch, step, macroF1: metrics.macroF1, checkpoint: checkpointName({ stage: 'train', step }) };
+  }
+}

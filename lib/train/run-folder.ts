@@ -1,0 +1,109 @@
+/**
+ * The output folder of a run: whose turn it is, and what may be there. OUT must be absent, empty, or an unfinished run that
+ * is to be resumed; it is never the model's own folder. `adaptune.json`, written last, makes a run finished.
+ */
+import { join } from 'node:path';
+import { AdaptuneError } from '../errors.js';
+import { binding } from '../native/binding.js';
+import { exists, isTemporary, list, makeDirectory, readText, remove, statOrNull, writeAtomic } from '../util/files.js';
+
+const CHECKPOINTS = 'checkpoints';
+/** What else an unfinished run may hold: final files written before adaptune.json. */
+const FINAL_FILES = new Set([
+  'config.json',
+  'model.safetensors',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'validation.jsonl',
+]);
+const LOCK = 'lock';
+const OWNER = 'owner.json';
+
+export interface RunFolder {
+  out: string;
+  checkpoints: string;
+  release(): void;
+}
+
+/** E_OUTPUT_EXISTS, E_LOCKED. The lock is released by `release`, or by the kernel with the process. */
+export async function openRunFolder(out: string, options: { resume: boolean; model: string }): Promise<RunFolder> {
+  const there = await statOrNull(out);
+  if (there) {
+    const model = await statOrNull(options.model);
+    if (model && model.dev === there.dev && model.ino === there.ino) {
+      throw new AdaptuneError('E_OUTPUT_EXISTS', `${out}: expected a folder other than the model's own`);
+    }
+    if (!there.isDirectory) throw new AdaptuneError('E_OUTPUT_EXISTS', `${out}: expected a folder, came a file`);
+  }
+  const checkpoints = join(out, CHECKPOINTS);
+  // Without checkpoints nothing is created in a folder that already holds something.
+  if (there && !(await exists(checkpoints))) await checkContents(out, options.resume);
+  await makeDirectory(checkpoints);
+  const release = await lock(checkpoints);
+  try {
+    await checkContents(out, options.resume);
+    await removeTemporaries([out, checkpoints]);
+    return { out, checkpoints, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function lock(checkpoints: string): Promise<() => void> {
+  const owner = join(checkpoints, OWNER);
+  const held = binding().lockFile(join(checkpoints, LOCK));
+  if (held === null) {
+    const who = await readText(owner).catch(() => '');
+    const pid = /"pid": *(\d+)/.exec(who)?.[1];
+    throw new AdaptuneError(
+      'E_LOCKED',
+      `${checkpoints}: expected to be the only run on this folder, but ${pid ? `process ${pid}` : 'another process'} holds it`,
+    );
+  }
+  let free = false;
+  const release = () => {
+    if (!free) binding().unlockFile(held);
+    free = true;
+  };
+  try {
+    await writeAtomic(owner, `{"pid": ${process.pid}}\n`);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return release;
+}
+
+async function checkContents(out: string, resume: boolean): Promise<void> {
+  const names = (await list(out)).filter((name) => !isTemporary(name));
+  if (names.includes('adaptune.json')) {
+    const hint = resume ? 'it is finished already' : 'a finished model is there';
+    throw new AdaptuneError('E_OUTPUT_EXISTS', `${out}: expected an empty folder or an unfinished run, but ${hint}`);
+  }
+  const other = names.filter((name) => name !== CHECKPOINTS && !FINAL_FILES.has(name));
+  if (other.length > 0 || (names.length > 0 && !names.includes(CHECKPOINTS))) {
+    const first = other[0] ?? names[0]!;
+    throw new AdaptuneError(
+      'E_OUTPUT_EXISTS',
+      `${out}: expected an empty folder, but ${JSON.stringify(first)} is in it`,
+    );
+  }
+  if (resume || !names.includes(CHECKPOINTS)) return;
+  const begun = (await list(join(out, CHECKPOINTS))).filter(
+    (name) => name !== LOCK && name !== OWNER && !isTemporary(name),
+  );
+  if (begun.length > 0) {
+    throw new AdaptuneError(
+      'E_OUTPUT_EXISTS',
+      `${out}: expected an empty folder, but an unfinished run is in it: continue it with --resume, or delete it`,
+    );
+  }
+}
+
+/** What a killed writer left behind; nobody else writes here while the lock is held. */
+async function removeTemporaries(folders: string[]): Promise<void> {
+  for (const folder of folders) {
+    for (const name of await list(folder)) if (isTemporary(name)) await remove(join(folder, name));
+  }
+}

@@ -1,0 +1,144 @@
+/** What a plan trains, on the device: steps, and the state that makes an interrupted run continue bit for bit. */
+import { AdaptuneError } from '../errors.js';
+import type { Encoder } from '../model/encoder.js';
+import {
+  binding,
+  type NativePlan,
+  type SlotField,
+  type StepOptions,
+  type StepResult,
+  type TrainerHandle,
+} from '../native/binding.js';
+import type { TensorSource } from '../model/safetensors.js';
+import type { Plan } from '../select/plan.js';
+import type { TrainBatch } from './batches.js';
+import type { RunState } from './state.js';
+
+export type Tensors = ReadonlyMap<string, Float32Array>;
+
+/** What of a plan says which weights train. */
+export type TrainedParts = Pick<Plan, 'layers' | 'embeddings' | 'newRowsFirst' | 'head'>;
+
+const WORD_TABLE = 'embeddings.word_embeddings.weight';
+/** The new rows' values once they are frozen and no slot holds them any more. */
+const ROWS = 'rows';
+const MOMENTS = ['value', 'm', 'v'] as const satisfies SlotField[];
+
+export class Trainer {
+  readonly #handle: TrainerHandle;
+  /** Values of the new rows, from the end of the token phase on. */
+  #rows: Float32Array | null = null;
+  #rowsActive: boolean;
+
+  constructor(
+    readonly encoder: Encoder,
+    readonly plan: TrainedParts,
+  ) {
+    const native: NativePlan = {
+      layers: plan.layers.map((layer) => ({
+        groups: Int32Array.from(layer.groups),
+        neurons: Int32Array.from(layer.neurons),
+        extras: layer.extras,
+      })),
+      embeddings: plan.embeddings,
+      newRowsFirst: plan.newRowsFirst,
+      head: plan.head,
+    };
+    this.#handle = binding().createTrainer(encoder.handle, native);
+    this.#rowsActive = plan.newRowsFirst >= 0;
+  }
+
+  get rowsActive(): boolean {
+    return this.#rowsActive;
+  }
+
+  step(batch: TrainBatch, options: StepOptions): Promise<StepResult> {
+    return binding().trainStep(this.#handle, batch.batch, batch.labels, null, options);
+  }
+
+  /** features: [CLS] states [labels.length, H]. */
+  headStep(features: Float32Array, labels: Int32Array, options: StepOptions): Promise<StepResult> {
+    return binding().headStep(this.#handle, features, labels, options);
+  }
+
+  /** Ends the token phase. */
+  async freezeRows(): Promise<void> {
+    const index = binding()
+      .trainerSlots(this.#handle)
+      .findIndex((slot) => slot.group === 'rows');
+    this.#rows = await binding().getSlot(this.#handle, index, 'value');
+    await binding().freezeRows(this.#handle);
+    this.#rowsActive = false;
+  }
+
+  slots(): RunState['slots'] {
+    return binding()
+      .trainerSlots(this.#handle)
+      .map(({ name, group, t }) => ({ name, group, t }));
+  }
+
+  /** Values and moments of everything that trains, and the new rows. */
+  tensors(): TensorSource[] {
+    const sources: TensorSource[] = binding()
+      .trainerSlots(this.#handle)
+      .flatMap(({ name, rows, cols }, index) =>
+        MOMENTS.map((field) => ({
+          name: `${field}/${name}`,
+          shape: [rows, cols],
+          read: () => binding().getSlot(this.#handle, index, field),
+        })),
+      );
+    const rows = this.#rows;
+    if (rows) {
+      const hidden = this.encoder.config.hidden;
+      sources.push({ name: ROWS, shape: [rows.length / hidden, hidden], read: () => Promise.resolve(rows) });
+    }
+    return sources;
+  }
+
+  /** Continues where a checkpoint of the same plan and phase was written. */
+  async restore(slots: RunState['slots'], tensors: Tensors): Promise<void> {
+    const now = binding().trainerSlots(this.#handle);
+    const same = now.length === slots.length && now.every((slot, i) => slot.name === slots[i]!.name);
+    if (!same) throw new AdaptuneError('E_RESUME', 'expected the trained slices of this plan, came those of another');
+    for (const [index, { name, rows, cols }] of now.entries()) {
+      for (const field of MOMENTS) {
+        await binding().setSlot(this.#handle, index, field, tensorOf(tensors, `${field}/${name}`, rows * cols));
+      }
+      await binding().setSlotStep(this.#handle, index, slots[index]!.t);
+    }
+    await this.#restoreRows(tensors);
+  }
+
+  /** Puts back the weights, and only these, of a checkpoint of the same run, whatever its phase. */
+  async restoreWeights(tensors: Tensors): Promise<void> {
+    for (const [index, { name, rows, cols }] of binding().trainerSlots(this.#handle).entries()) {
+      await binding().setSlot(this.#handle, index, 'value', tensorOf(tensors, `value/${name}`, rows * cols));
+    }
+    await this.#restoreRows(tensors);
+  }
+
+  async #restoreRows(tensors: Tensors): Promise<void> {
+    if (this.plan.newRowsFirst < 0 || this.#rowsActive) return;
+    const { vocabulary, hidden } = this.encoder.config;
+    const length = (vocabulary - this.plan.newRowsFirst) * hidden;
+    // A checkpoint of the token phase has the rows among its slots.
+    const rows = tensorOf(tensors, tensors.has(ROWS) ? ROWS : `value/${WORD_TABLE}`, length);
+    const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
+    await binding().setParameter(this.encoder.handle, WORD_TABLE, 'F32', bytes, this.plan.newRowsFirst);
+    this.#rows = rows;
+  }
+
+  close(): void {
+    binding().close(this.#handle);
+  }
+}
+
+function tensorOf(tensors: Tensors, name: string, length: number): Float32Array {
+  const values = tensors.get(name);
+  if (values?.length === length) return values;
+  throw new AdaptuneError(
+    'E_RESUME',
+    `expected ${length} values for ${name} in the checkpoint, came ${values ? values.length : 'none'}`,
+  );
+}
