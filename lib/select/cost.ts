@@ -5,20 +5,24 @@
  *   cost = r [phi (F + B_all + W) + (1 - phi) (F + B_floor + W)] / 3F + (head fit + calibration) / full run
  *
  * F: the layers' forward FLOPs at the texts' real lengths, B: backward through activations, W: weight gradients of what
- * is selected. Embeddings, norms and the head are left out of F, B and W: below 1 % of a layer at usual sizes. r needs no
- * factor of its own: F of the numerator is taken at the merged lengths, 3F of the denominator at the base lengths.
+ * is selected; full finetuning's F + B + W is 3F. Embeddings, norms and the head are left out of them: below 1 % of a
+ * layer at usual sizes. r needs no factor of its own: the numerator is taken at the merged lengths, 3F at the base ones.
+ *
+ * Per layer, with T tokens in texts of L: products of w weights cost 2 T w in each of F, B and W; attention 4 A sum L^2 in
+ * F and twice that in B, A = heads x head width. The engine carries the top layer on for [CLS] rows alone: there every
+ * product but Q, K and V's has as many rows as there are texts. The floor's layer needs no gradient of its input.
  */
 import { AdaptuneError } from '../errors.js';
 import type { EncoderConfig } from '../native/binding.js';
 import type { LayerScores } from './scores.js';
 import {
+  fillBudget,
   floorOf,
   groupWeights,
   layerWeights,
-  NEURON_BLOCK,
   neuronWeights,
-  selectionWeights,
-  selectUnits,
+  rankUnits,
+  singleCandidates,
 } from './units.js';
 import type { LayerSelection, SelectOptions } from './units.js';
 
@@ -38,56 +42,84 @@ export interface Workload {
   tokenPhase: number;
 }
 
-/** FLOPs of one epoch. */
-interface Flops {
-  forward: number;
-  /** Backward through the activations of layers `floor` and up, by floor: [layers + 1], 0 at `layers`. */
-  backward: number[];
-  /** The same down to the embeddings. */
-  backwardAll: number;
-  /** Weight gradient of one matrix weight. */
-  perWeight: number;
+/** Sums over texts that FLOPs depend on. */
+interface Volume {
+  texts: number;
+  tokens: number;
+  /** Sum of squared lengths. */
+  squares: number;
 }
 
-/**
- * Per layer and text of L tokens: forward 2 L w + 4 L^2 A, backward 2 L w + 8 L^2 A, weight gradients 2 L w, with w the
- * layer's matrix weights and A = heads x head width. The lowest layer that trains does not need the gradient of its
- * input: Q, K and V's product is left out there.
- */
-function flops(config: EncoderConfig, lengths: ArrayLike<number>): Flops {
-  let tokens = 0;
-  let squares = 0;
+function volumeOf(lengths: ArrayLike<number>): Volume {
+  const volume = { texts: lengths.length, tokens: 0, squares: 0 };
   for (let i = 0; i < lengths.length; i++) {
-    tokens += lengths[i]!;
-    squares += lengths[i]! ** 2;
+    volume.tokens += lengths[i]!;
+    volume.squares += lengths[i]! ** 2;
   }
-  const weights = layerWeights(config);
-  const attention = 4 * squares * config.heads * config.headWidth;
-  const layer = 2 * tokens * weights + 2 * attention;
-  const inputOfQkv = 2 * tokens * (config.heads + 2 * config.kvHeads) * config.headWidth * config.hidden;
-  const backward = Array.from({ length: config.layers }, (_, floor) => (config.layers - floor) * layer - inputOfQkv);
-  return {
-    forward: config.layers * (2 * tokens * weights + attention),
-    backward: [...backward, 0],
-    backwardAll: config.layers * layer,
-    perWeight: 2 * tokens,
-  };
+  return volume;
 }
 
-/** cost(floor, selected matrix weights); `throughEmbeddings`: the embeddings train in every step (`full`). */
+/** FLOPs of one pass of the texts through one layer, `rows` of which go through what follows attention. */
+class LayerFlops {
+  readonly #qkvOfGroup: number;
+  readonly #outOfGroup: number;
+  readonly #input: number;
+  readonly #rest: number;
+  readonly #attention: number;
+
+  constructor(
+    readonly config: EncoderConfig,
+    readonly volume: Volume,
+    readonly rows: number,
+  ) {
+    const width = (config.heads / config.kvHeads) * config.headWidth * config.hidden;
+    this.#qkvOfGroup = width + 2 * config.headWidth * config.hidden;
+    this.#outOfGroup = width;
+    this.#input = 2 * volume.tokens * config.kvHeads * this.#qkvOfGroup;
+    this.#rest = 2 * rows * (config.kvHeads * this.#outOfGroup + config.feedForward * neuronWeights(config));
+    this.#attention = 4 * volume.squares * config.heads * config.headWidth;
+  }
+
+  get forward(): number {
+    return this.#input + this.#rest + this.#attention;
+  }
+
+  backward(ofInput: boolean): number {
+    return (ofInput ? this.#input : 0) + this.#rest + 2 * this.#attention;
+  }
+
+  weightGradients({ groups, neurons }: LayerSelection): number {
+    const carried = groups.length * this.#outOfGroup + neurons.length * neuronWeights(this.config);
+    return 2 * this.volume.tokens * groups.length * this.#qkvOfGroup + 2 * this.rows * carried;
+  }
+}
+
+const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+
+/** cost(selection); `throughEmbeddings`: the embeddings train in every step (`full`). */
 function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: boolean) {
-  const own = flops(config, work.lengths);
-  const full = 3 * flops(config, work.baseLengths).forward;
-  const texts = Math.max(1, work.lengths.length);
-  const headWeights = config.hidden * (config.hidden + config.classes);
-  const headFit = (work.headFitTexts * own.forward) / texts + work.headFitTexts * work.headFitPasses * 6 * headWeights;
-  const calibration = (work.calibrationTexts * 3 * own.forward) / texts;
-  const once = (headFit + calibration) / (full * work.epochs);
-  return (floor: number, weights: number): number => {
-    const backward = throughEmbeddings
-      ? own.backwardAll
-      : work.tokenPhase * own.backwardAll + (1 - work.tokenPhase) * own.backward[floor]!;
-    return (own.forward + backward + own.perWeight * weights) / full + once;
+  const stack = (volume: Volume, cut: boolean) =>
+    Array.from({ length: config.layers }, (_, l) => {
+      return new LayerFlops(config, volume, cut && l === config.layers - 1 ? volume.texts : volume.tokens);
+    });
+  const forwardOf = (layers: LayerFlops[]) => sum(layers.map((layer) => layer.forward));
+  const volume = volumeOf(work.lengths);
+  const layers = stack(volume, true);
+  const forward = forwardOf(layers);
+  const backwardAll = sum(layers.map((layer) => layer.backward(true)));
+  const full = 3 * forwardOf(stack(volumeOf(work.baseLengths), true));
+  const texts = Math.max(1, volume.texts);
+  const headFitPass = 6 * work.headFitTexts * config.hidden * (config.hidden + config.classes);
+  const headFit = (work.headFitTexts / texts) * forward + work.headFitPasses * headFitPass;
+  // Dispersion is of all positions: calibration carries every row through the top layer.
+  const calibration = (work.calibrationTexts / texts) * 3 * forwardOf(stack(volume, false));
+  return (selection: readonly LayerSelection[]): number => {
+    const floor = floorOf(selection);
+    const toFloor = sum(layers.slice(floor).map((layer, i) => layer.backward(i > 0)));
+    const phi = throughEmbeddings ? 1 : work.tokenPhase;
+    const weights = sum(layers.map((layer, l) => layer.weightGradients(selection[l]!)));
+    const epoch = forward + phi * backwardAll + (1 - phi) * toFloor + weights;
+    return epoch / full + (headFit + calibration) / (full * work.epochs);
   };
 }
 
@@ -97,7 +129,7 @@ export function predictCost(
   work: Workload,
   throughEmbeddings = false,
 ): number {
-  return costFunction(config, work, throughEmbeddings)(floorOf(selection), selectionWeights(config, selection));
+  return costFunction(config, work, throughEmbeddings)(selection);
 }
 
 /** Sum over the selected units of score x matrix weights: filling by score is greedy for it. */
@@ -114,9 +146,13 @@ export function totalScore(
   return total;
 }
 
+/** Halvings of the interval in which the largest affordable budget lies. */
+const BISECTIONS = 16;
+
 /**
- * Of the selections that fill the affordable budget above each depth floor, the one with the highest total score; equal
- * scores go to the lower floor. `budget` caps the selected weights besides.
+ * Of the selections that fill the largest affordable budget above each depth floor, the one with the highest total
+ * score; equal scores go to the lower floor. Where not even the first candidate by score is affordable, the best single
+ * candidate that is. `budget` caps the selected weights besides.
  */
 export function planForCost(
   config: EncoderConfig,
@@ -126,33 +162,39 @@ export function planForCost(
   options: { spread: SelectOptions['spread']; budget?: number },
 ): LayerSelection[] {
   if (!(cost > 0)) throw new AdaptuneError('E_ARGUMENT', `expected a cost above 0 but received ${cost}`);
+  const cap = options.budget ?? 1;
   const costOf = costFunction(config, work, false);
-  const total = config.layers * layerWeights(config);
+  const ranked = rankUnits(config, scores);
   let best: LayerSelection[] | undefined;
   let bestScore = 0;
-  for (let floor = 0; floor < config.layers; floor++) {
-    const bare = costOf(floor, 0);
-    const affordable = (cost - bare) / (costOf(floor, total) - bare);
-    if (affordable <= 0) continue;
-    const budget = Math.min(affordable, options.budget ?? 1, 1);
-    const selection = selectUnits(config, scores, { budget, spread: options.spread, floor });
+  const consider = (selection: LayerSelection[]): boolean => {
+    if (costOf(selection) > cost) return false;
     const score = totalScore(config, scores, selection);
     if (score > bestScore) {
       best = selection;
       bestScore = score;
     }
-  }
-  if (best === undefined) {
-    const smallest = Math.min(groupWeights(config), NEURON_BLOCK * neuronWeights(config));
-    const minimum = costOf(config.layers - 1, smallest);
-    if (cost >= minimum) {
-      throw new AdaptuneError('E_ARGUMENT', `expected a budget that holds a unit but received ${options.budget}`);
+    return true;
+  };
+  for (let floor = 0; floor < config.layers; floor++) {
+    let [low, high] = [0, cap];
+    for (let budget = cap, i = 0; i <= BISECTIONS && low < high; i++, budget = (low + high) / 2) {
+      const affordable = consider(fillBudget(config, ranked, { budget, spread: options.spread, floor }));
+      if (affordable) low = budget;
+      else high = budget;
     }
-    throw new AdaptuneError(
-      'E_COST_UNREACHABLE',
-      `expected a cost of at least ${(Math.ceil(minimum * 1000) / 1000).toFixed(3)} of full finetuning ` +
-        `(top layer only, token phase ${work.tokenPhase}) but received ${cost}`,
-    );
   }
-  return best;
+  if (best !== undefined) return best;
+
+  const singles = singleCandidates(config, ranked, Math.floor(cap * config.layers * layerWeights(config)));
+  if (singles.length === 0)
+    throw new AdaptuneError('E_ARGUMENT', `expected a budget that holds a unit but received ${cap}`);
+  for (const single of singles) consider(single);
+  if (best !== undefined) return best;
+  const minimum = Math.min(...singles.map((single) => costOf(single)));
+  throw new AdaptuneError(
+    'E_COST_UNREACHABLE',
+    `expected a cost of at least ${(Math.ceil(minimum * 1000) / 1000).toFixed(3)} of full finetuning ` +
+      `(token phase ${work.tokenPhase}) but received ${cost}`,
+  );
 }

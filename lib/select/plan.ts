@@ -75,8 +75,7 @@ export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
   }
   const floor = floorOf(selection);
   const embeddings = request.embeddings ?? request.method === 'full';
-  // Where the whole word table trains, its new rows are rows like the others.
-  const newRowsFirst = embeddings ? -1 : request.newRowsFirst;
+  const { newRowsFirst } = request;
   const tokens = newRowsFirst < 0 ? 0 : tokenPhaseSteps(request.steps, request.work.tokenPhase);
   const phases: Plan['phases'] = [
     { name: 'tokens', steps: tokens },

@@ -67,6 +67,8 @@ interface Candidate {
   score: number;
   weights: number;
 }
+/** The candidates of each layer in tie order. */
+export type RankedUnits = readonly (readonly Candidate[])[];
 
 /**
  * Fills the budget by score, skipping what does not fit. A block of neurons counts with its mean score; a layer's last
@@ -77,6 +79,15 @@ export function selectUnits(
   scores: readonly LayerScores[],
   options: SelectOptions,
 ): LayerSelection[] {
+  return fillBudget(config, rankUnits(config, scores), options);
+}
+
+/** What `selectUnits` does before it knows a budget. */
+export function rankUnits(config: EncoderConfig, scores: readonly LayerScores[]): RankedUnits {
+  return scores.map((layer, index) => candidates(config, layer, index));
+}
+
+export function fillBudget(config: EncoderConfig, ranked: RankedUnits, options: SelectOptions): LayerSelection[] {
   const floor = options.floor ?? 0;
   if (!(options.budget >= 0 && options.budget <= 1)) {
     throw new AdaptuneError('E_ARGUMENT', `expected a budget from 0 to 1 but received ${options.budget}`);
@@ -84,17 +95,31 @@ export function selectUnits(
   if (!Number.isInteger(floor) || floor < 0 || floor >= config.layers) {
     throw new AdaptuneError('E_ARGUMENT', `expected a floor from 0 to ${config.layers - 1} but received ${floor}`);
   }
-  const layers = scores.map((layer, index) => (index < floor ? [] : candidates(config, layer, index)));
+  const layers = ranked.slice(floor);
   const available = Math.floor(options.budget * config.layers * layerWeights(config));
-  const share = Math.floor(available / (config.layers - floor));
   const selection = wholeSelection(config, false);
-  if (options.spread === 'layer') for (const list of layers) fill(list, share, selection);
-  else fill(layers.flat(), available, selection);
-  for (const layer of selection) {
-    layer.groups.sort((a, b) => a - b);
-    layer.neurons.sort((a, b) => a - b);
-  }
-  return selection;
+  if (options.spread === 'layer') {
+    const share = Math.floor(available / layers.length);
+    for (const list of layers) fill(list, share, selection);
+  } else fill(layers.flat(), available, selection);
+  return selection.map(ascending);
+}
+
+/** Selections of one candidate that holds at most `available` weights: any group, or the best block of a layer. */
+export function singleCandidates(config: EncoderConfig, ranked: RankedUnits, available: number): LayerSelection[][] {
+  return ranked.flatMap((list) => {
+    const block = list.find((candidate) => candidate.kind === 'neurons');
+    const fitting = list.filter((c) => c.weights <= available && (c.kind === 'groups' || c === block));
+    return fitting.map((candidate) => {
+      const selection = wholeSelection(config, false);
+      selection[candidate.layer]![candidate.kind].push(...candidate.units);
+      return selection.map(ascending);
+    });
+  });
+}
+
+function ascending({ groups, neurons }: LayerSelection): LayerSelection {
+  return { groups: groups.toSorted((a, b) => a - b), neurons: neurons.toSorted((a, b) => a - b) };
 }
 
 function candidates(config: EncoderConfig, scores: LayerScores, layer: number): Candidate[] {
@@ -114,7 +139,7 @@ function candidates(config: EncoderConfig, scores: LayerScores, layer: number): 
 }
 
 /** The sort is stable and the list comes in tie order. */
-function fill(list: Candidate[], available: number, selection: LayerSelection[]): void {
+function fill(list: readonly Candidate[], available: number, selection: LayerSelection[]): void {
   let left = available;
   const closed = new Set<number>(); // layers whose next block did not fit: a smaller last one must not jump ahead
   for (const candidate of list.toSorted((a, b) => b.score - a.score)) {

@@ -18,10 +18,12 @@ const plain: Workload = {
   calibrationTexts: 0,
   tokenPhase: 0,
 };
-// Per layer: 256 + 512 weights; 16 tokens and 136 squared lengths: 2 * 16 * 768 = 24,576 FLOPs of products,
-// 4 * 136 * 8 = 4,352 of attention; Q, K and V's input gradient 2 * 16 * 3 * 8 * 8 = 6,144.
+// A layer has 192 weights in Q, K and V and 576 after attention. 16 tokens in 2 texts, 136 squared lengths: products cost
+// 2 * 16 * 192 = 6,144 and 2 * 16 * 576 = 18,432, in the top layer 2 * 2 * 576 = 2,304; attention 4 * 8 * 136 = 4,352.
 const config = tinyConfig(2, 32);
-const forward = 2 * (24576 + 4352);
+const bottom = { forward: 6144 + 18432 + 4352, backward: 6144 + 18432 + 8704 };
+const top = { forward: 6144 + 2304 + 4352, backward: 6144 + 2304 + 8704 };
+const forward = bottom.forward + top.forward;
 const select = (groups: number[][]) => groups.map((g) => ({ groups: g, neurons: [] }));
 
 describe('select/cost', () => {
@@ -32,31 +34,43 @@ describe('select/cost', () => {
   it('counts activations down to the floor and weights that are selected', () => {
     const nothing = predictCost(config, wholeSelection(config, false), plain);
     expect(nothing).to.be.closeTo(1 / 3, 1e-12);
-    const top = predictCost(config, select([[], [0]]), plain);
-    const backward = 24576 + 2 * 4352 - 6144;
-    expect(top).to.be.closeTo((forward + backward + 2 * 16 * 128) / (3 * forward), 1e-12);
-    const bottom = predictCost(config, select([[1], []]), plain);
-    expect(bottom).to.be.closeTo((forward + 2 * (24576 + 2 * 4352) - 6144 + 2 * 16 * 128) / (3 * forward), 1e-12);
+    // A group: 96 weights before attention, 32 after it.
+    const upper = predictCost(config, select([[], [0]]), plain);
+    const upperGradients = 2 * 16 * 96 + 2 * 2 * 32;
+    expect(upper).to.be.closeTo((forward + top.backward - 6144 + upperGradients) / (3 * forward), 1e-12);
+    const lower = predictCost(config, select([[1], []]), plain);
+    const backward = top.backward + bottom.backward - 6144;
+    expect(lower).to.be.closeTo((forward + backward + 2 * 16 * 128) / (3 * forward), 1e-12);
+    const neurons = [
+      { groups: [], neurons: [] },
+      { groups: [], neurons: [4, 5] },
+    ];
+    expect(predictCost(config, neurons, plain) - nothing).to.be.closeTo(
+      (top.backward - 6144 + 2 * 2 * 32) / (3 * forward),
+      1e-12,
+    );
   });
 
   it('adds the token phase, shorter texts, head fit and calibration', () => {
-    const all = 2 * (24576 + 2 * 4352);
+    const all = top.backward + bottom.backward;
     const none = wholeSelection(config, false);
     expect(predictCost(config, none, { ...plain, tokenPhase: 0.3 })).to.be.closeTo(
       (forward + 0.3 * all) / (3 * forward),
       1e-12,
     );
+    // Twice the tokens, four times the squared lengths, as many texts.
+    const longer = 2 * 24576 + 4 * 4352 + (2 * 6144 + 2304 + 4 * 4352);
     const merged = predictCost(config, none, { ...plain, baseLengths: [20, 12] });
-    expect(merged).to.be.closeTo(forward / (3 * 2 * (2 * 24576 + 4 * 4352)), 1e-12);
-    // One text of two: half a forward pass and 5 passes of 6 FLOPs over 8 x 8 + 3 x 8 weights.
+    expect(merged).to.be.closeTo(forward / (3 * longer), 1e-12);
+    // One text of two: half a forward pass, and 5 passes of 6 FLOPs over 8 x 8 + 3 x 8 weights. Calibration cuts nothing.
     const fitted = predictCost(config, none, { ...plain, headFitTexts: 1, headFitPasses: 5, calibrationTexts: 2 });
-    const once = forward / 2 + 5 * 6 * 88 + 3 * forward;
+    const once = forward / 2 + 5 * 6 * 88 + 3 * 2 * bottom.forward;
     expect(fitted - 1 / 3).to.be.closeTo(once / (4 * 3 * forward), 1e-12);
   });
 
   it('finds the best selection under a cost, but for what did not fit', () => {
     const wide = tinyConfig(2, 160);
-    const costs = fc.double({ min: 0.52, max: 1, noNaN: true });
+    const costs = fc.double({ min: 0.4, max: 1, noNaN: true });
     fc.assert(
       fc.property(sensitivities(wide), costs, (sensitivity, cost) => {
         const scores = scoreUnits(sensitivity, SCORE_DEFAULTS);
@@ -83,7 +97,7 @@ describe('select/cost', () => {
       neurons: new Float64Array(layer.neurons.length).fill(0.5),
     }));
     const floor = (cost: number) => floorOf(planForCost(config, flat, cost, plain, { spread: 'layer' }));
-    expect(floor(0.7)).to.equal(1);
+    expect(floor(0.6)).to.equal(1);
     expect(planForCost(config, flat, 1, plain, { spread: 'layer' })).to.deep.equal(wholeSelection(config, true));
     const capped = planForCost(config, flat, 1, plain, { spread: 'layer', budget: 0.25 });
     expect(capped.map((l) => l.groups.length)).to.deep.equal([1, 1]);
@@ -95,18 +109,20 @@ describe('select/cost', () => {
       neurons: new Float64Array(32).fill(0.5),
     }));
     const attempt = (cost: number) => planForCost(config, scores, cost, plain, { spread: 'layer' });
-    const minimum = (forward + 24576 + 2 * 4352 - 6144 + 2 * 16 * 128) / (3 * forward);
+    const minimum = (forward + top.backward - 6144 + 2 * 2 * 256) / (3 * forward);
     try {
-      attempt(0.35);
+      attempt(0.34);
       expect.fail('expected an error');
     } catch (error) {
       expect(error).to.be.instanceOf(AdaptuneError).with.property('code', 'E_COST_UNREACHABLE');
       expect((error as Error).message).to.include((Math.ceil(minimum * 1000) / 1000).toFixed(3));
     }
     expect(() => attempt(minimum - 1e-6)).to.throw('but received');
-    expect(attempt(minimum + 1e-9).map((l) => l.groups)).to.deep.equal([[], [0]]);
+    expect(attempt(minimum + 1e-9)[1]!.neurons).to.have.length(16);
     expect(() => attempt(0)).to.throw('expected a cost above 0');
-    expect(() => planForCost(config, scores, 1, plain, { spread: 'layer', budget: 0.01 })).to.throw('0.01');
+    expect(() => planForCost(config, scores, 1, plain, { spread: 'layer', budget: 0.01 })).to.throw(
+      'at least 0.0833 but received 0.01',
+    );
   });
 });
 
@@ -149,13 +165,14 @@ describe('select/plan', () => {
     expect(JSON.parse(JSON.stringify(plan))).to.deep.equal(plan);
   });
 
-  it('trains everything in full, in one phase', () => {
+  it('trains everything in full, new rows in their phase', () => {
     const plan = makePlan(config, { ...request, method: 'full' });
-    expect(plan).to.include({ floor: 0, embeddings: true, newRowsFirst: -1 });
-    expect(plan.phases).to.deep.equal([{ name: 'units', steps: 10 }]);
+    expect(plan).to.include({ floor: 0, embeddings: true, newRowsFirst: 15 });
+    expect(plan.phases.map((phase) => phase.steps)).to.deep.equal([3, 7]);
     expect(plan.counts).to.include({ trainable: parameters, parameters });
     expect(plan.predictedCost).to.be.closeTo(1, 1e-12);
     const frozenTables = makePlan(config, { ...request, method: 'full', embeddings: false, newRowsFirst: -1 });
+    expect(frozenTables.phases).to.deep.equal([{ name: 'units', steps: 10 }]);
     expect(frozenTables.counts.trainable).to.equal(parameters - tables);
   });
 
