@@ -20,22 +20,22 @@ export class BideSearch extends Search {
 
   protected override enter(frame: Frame, depth: number): void {
     const ends = (this.ends[depth] ??= new Int32Array(this.database.count));
-    for (let k = frame.begin; k < frame.end; k += 2) ends[this.arena[k] as number] = this.arena[k + 1] as number;
+    for (let k = frame.begin; k < frame.end; k += 2) ends[this.arena[k]!] = this.arena[k + 1]!;
   }
 
   protected override extendRoot(): void {
     const { starts, count } = this.database;
     const before = (this.ends[0] = new Int32Array(count));
-    for (let s = 0; s < count; s++) before[s] = (starts[s] as number) - 1;
-    for (let s = 0; s < count; s++) this.count(s, before[s] as number);
+    for (let s = 0; s < count; s++) before[s] = starts[s]! - 1;
+    for (let s = 0; s < count; s++) this.count(s, before[s]!);
     this.branch(2);
-    for (let s = 0; s < count; s++) this.place(s, before[s] as number);
+    for (let s = 0; s < count; s++) this.place(s, before[s]!);
   }
 
   protected override extend(frame: Frame): void {
-    for (let k = frame.begin; k < frame.end; k += 2) this.count(this.arena[k] as number, this.arena[k + 1] as number);
+    for (let k = frame.begin; k < frame.end; k += 2) this.count(this.arena[k]!, this.arena[k + 1]!);
     this.branch(2);
-    for (let k = frame.begin; k < frame.end; k += 2) this.place(this.arena[k] as number, this.arena[k + 1] as number);
+    for (let k = frame.begin; k < frame.end; k += 2) this.place(this.arena[k]!, this.arena[k + 1]!);
   }
 
   protected override isDominated(frame: Frame): boolean {
@@ -50,7 +50,7 @@ export class BideSearch extends Search {
   private count(sequence: number, end: number): void {
     const { items } = this.database;
     this.marks.clear();
-    for (let at = end + 1, item = items[at] as number; item !== BARRIER; item = items[++at] as number) {
+    for (let at = end + 1, item = items[at]!; item !== BARRIER; item = items[++at]!) {
       if (this.marks.has(item)) continue;
       this.marks.add(item);
       this.tally.add(item, sequence);
@@ -62,10 +62,10 @@ export class BideSearch extends Search {
     const { items } = this.database;
     const { slot } = this.tally;
     this.marks.clear();
-    for (let at = end + 1, item = items[at] as number; item !== BARRIER; item = items[++at] as number) {
+    for (let at = end + 1, item = items[at]!; item !== BARRIER; item = items[++at]!) {
       if (this.marks.has(item)) continue;
       this.marks.add(item);
-      const free = slot[item] as number;
+      const free = slot[item]!;
       if (free < 0) continue;
       this.arena[free] = sequence;
       this.arena[free + 1] = at;
@@ -82,17 +82,17 @@ export class BideSearch extends Search {
     const { prefix, common } = this;
     let lowest = 1;
     for (let k = frame.begin; k < frame.end; k += 2) {
-      const sequence = this.arena[k] as number;
-      let last = semi ? (this.arena[k + 1] as number) + 1 : (starts[sequence + 1] as number) - 1;
+      const sequence = this.arena[k]!;
+      let last = semi ? this.arena[k + 1]! + 1 : starts[sequence + 1]! - 1;
       let lowestLeft = 0;
       for (let i = prefix.length; i >= lowest; i--) {
         const item = prefix[i - 1];
         do last--;
         while (items[last] !== item);
-        const first = ((this.ends[i - 1] as Int32Array)[sequence] as number) + 1;
+        const first = this.ends[i - 1]![sequence]! + 1;
         if (k === frame.begin) common[i] = this.distinct(first, last);
-        else this.retain(common[i] as number[], first, last);
-        if ((common[i] as number[]).length > 0) lowestLeft = i;
+        else this.retain(common[i]!, first, last);
+        if (common[i]!.length > 0) lowestLeft = i;
       }
       if (lowestLeft === 0) return false;
       lowest = lowestLeft;
@@ -109,7 +109,7 @@ export class BideSearch extends Search {
     if (candidates.length === 0) return;
     const { items } = this.database;
     this.marks.clear();
-    for (let at = first; at < last; at++) this.marks.add(items[at] as number);
+    for (let at = first; at < last; at++) this.marks.add(items[at]!);
     let kept = 0;
     for (const item of candidates) if (this.marks.has(item)) candidates[kept++] = item;
     candidates.length = kept;

@@ -12,7 +12,7 @@ export function comparePatterns(a: Pattern, b: Pattern): number {
   if (a.support !== b.support) return b.support - a.support;
   const length = Math.min(a.items.length, b.items.length);
   for (let i = 0; i < length; i++) {
-    const difference = (a.items[i] as number) - (b.items[i] as number);
+    const difference = a.items[i]! - b.items[i]!;
     if (difference !== 0) return difference;
   }
   return a.items.length - b.items.length;
@@ -77,6 +77,6 @@ export class Collector {
   }
 
   private at(support: number): number {
-    return this.histogram[support] as number;
+    return this.histogram[support]!;
   }
 }

@@ -21,15 +21,15 @@ export class GapSearch extends Search {
   protected override extendRoot(): void {
     const { items, sequenceOf } = this.database;
     for (let at = 0; at < items.length; at++) {
-      const item = items[at] as number;
-      if (item >= 0) this.tally.add(item, sequenceOf[at] as number);
+      const item = items[at]!;
+      if (item >= 0) this.tally.add(item, sequenceOf[at]!);
     }
     this.branch(2);
-    for (let at = 0; at < items.length; at++) this.place(items[at] as number, at, at);
+    for (let at = 0; at < items.length; at++) this.place(items[at]!, at, at);
   }
 
   protected override extend(frame: Frame): void {
-    this.followers(frame, (item, _begin, end) => this.tally.add(item, this.database.sequenceOf[end] as number));
+    this.followers(frame, (item, _begin, end) => this.tally.add(item, this.database.sequenceOf[end]!));
     this.branch(2);
     this.followers(frame, (item, begin, end) => this.place(item, begin, end));
   }
@@ -39,7 +39,7 @@ export class GapSearch extends Search {
     let begin = -1;
     for (let k = frame.begin; k < frame.end; k += 2) {
       if (this.arena[k] === begin) continue;
-      begin = this.arena[k] as number;
+      begin = this.arena[k]!;
       if (candidates === undefined) {
         const window = new Set<number>();
         this.preceding(begin, (item) => window.add(item));
@@ -59,8 +59,8 @@ export class GapSearch extends Search {
     let begin = -1;
     for (let k = frame.begin; k < frame.end; k += 2) {
       if (this.arena[k] === begin) continue;
-      begin = this.arena[k] as number;
-      const sequence = sequenceOf[begin] as number;
+      begin = this.arena[k]!;
+      const sequence = sequenceOf[begin]!;
       this.preceding(begin, (item) => this.tally.add(item, sequence));
     }
     const extended = this.tally.frequent(frame.support).length > 0;
@@ -77,15 +77,15 @@ export class GapSearch extends Search {
     let begin = -1;
     let visited = -1;
     for (let k = frame.begin; k < frame.end; k += 2) {
-      const end = this.arena[k + 1] as number;
+      const end = this.arena[k + 1]!;
       if (this.arena[k] !== begin) {
-        begin = this.arena[k] as number;
+        begin = this.arena[k]!;
         visited = end;
       }
       const last = end + 1 + this.maxGap;
       let at = Math.max(end, visited) + 1;
       for (; at <= last; at++) {
-        const item = items[at] as number;
+        const item = items[at]!;
         if (item === BARRIER) break;
         if (item >= 0) visit(item, begin, at);
       }
@@ -98,7 +98,7 @@ export class GapSearch extends Search {
     const { items } = this.database;
     const last = begin - 1 - this.maxGap;
     for (let at = begin - 1; at >= last; at--) {
-      const item = items[at] as number;
+      const item = items[at]!;
       if (item === BARRIER) break;
       if (item >= 0) visit(item);
     }
@@ -106,7 +106,7 @@ export class GapSearch extends Search {
 
   private place(item: number, begin: number, end: number): void {
     if (item < 0) return;
-    const slot = this.tally.slot[item] as number;
+    const slot = this.tally.slot[item]!;
     if (slot < 0) return;
     this.arena[slot] = begin;
     this.arena[slot + 1] = end;

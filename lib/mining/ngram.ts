@@ -9,25 +9,25 @@ export class NgramSearch extends Search {
   protected override extendRoot(): void {
     const { items, sequenceOf } = this.database;
     for (let at = 0; at < items.length; at++) {
-      const item = items[at] as number;
-      if (item >= 0) this.tally.add(item, sequenceOf[at] as number);
+      const item = items[at]!;
+      if (item >= 0) this.tally.add(item, sequenceOf[at]!);
     }
     this.branch(1);
-    for (let at = 0; at < items.length; at++) this.place(items[at] as number, at);
+    for (let at = 0; at < items.length; at++) this.place(items[at]!, at);
   }
 
   protected override extend(frame: Frame): void {
     const { items, sequenceOf } = this.database;
     const { arena } = this;
     for (let k = frame.begin; k < frame.end; k++) {
-      const next = (arena[k] as number) + 1;
-      const item = items[next] as number;
-      if (item >= 0) this.tally.add(item, sequenceOf[next] as number);
+      const next = arena[k]! + 1;
+      const item = items[next]!;
+      if (item >= 0) this.tally.add(item, sequenceOf[next]!);
     }
     this.branch(1);
     for (let k = frame.begin; k < frame.end; k++) {
-      const next = (this.arena[k] as number) + 1;
-      this.place(items[next] as number, next);
+      const next = this.arena[k]! + 1;
+      this.place(items[next]!, next);
     }
   }
 
@@ -35,10 +35,10 @@ export class NgramSearch extends Search {
   protected override isDominated(frame: Frame): boolean {
     const { items } = this.database;
     const length = this.prefix.length;
-    const first = items[(this.arena[frame.begin] as number) - length] as number;
+    const first = items[this.arena[frame.begin]! - length]!;
     if (first < 0) return false;
     for (let k = frame.begin + 1; k < frame.end; k++) {
-      if (items[(this.arena[k] as number) - length] !== first) return false;
+      if (items[this.arena[k]! - length] !== first) return false;
     }
     return true;
   }
@@ -47,9 +47,9 @@ export class NgramSearch extends Search {
     const { items, sequenceOf } = this.database;
     const length = this.prefix.length;
     for (let k = frame.begin; k < frame.end; k++) {
-      const before = (this.arena[k] as number) - length;
-      const item = items[before] as number;
-      if (item >= 0) this.tally.add(item, sequenceOf[before] as number);
+      const before = this.arena[k]! - length;
+      const item = items[before]!;
+      if (item >= 0) this.tally.add(item, sequenceOf[before]!);
     }
     const extended = this.tally.frequent(frame.support).length > 0;
     this.tally.clear();
@@ -58,7 +58,7 @@ export class NgramSearch extends Search {
 
   private place(item: number, position: number): void {
     if (item < 0) return;
-    const slot = this.tally.slot[item] as number;
+    const slot = this.tally.slot[item]!;
     if (slot < 0) return;
     this.arena[slot] = position;
     this.tally.slot[item] = slot + 1;

@@ -60,7 +60,7 @@ export abstract class Search {
   advance(deadline: number): boolean {
     if (this.frames.length === 0) this.openRoot();
     for (;;) {
-      const frame = this.frames[this.depth] as Frame;
+      const frame = this.frames[this.depth]!;
       if (frame.next < frame.last) {
         this.openChild(frame);
         if (performance.now() > deadline) return false;
@@ -91,18 +91,18 @@ export abstract class Search {
    * `tally.slot` to where they begin.
    */
   protected branch(width: number): void {
-    const frame = this.frames[this.depth] as Frame;
+    const frame = this.frames[this.depth]!;
     const { occurrences, support, slot } = this.tally;
     const items = this.tally.frequent(this.collector.threshold);
     let free = this.top + HEADER * items.length;
     let room = free;
-    for (const item of items) room += width * (occurrences[item] as number);
+    for (const item of items) room += width * occurrences[item]!;
     this.reserve(room);
     frame.next = this.top;
     for (const item of items) {
-      const end = free + width * (occurrences[item] as number);
+      const end = free + width * occurrences[item]!;
       this.arena[this.top++] = item;
-      this.arena[this.top++] = support[item] as number;
+      this.arena[this.top++] = support[item]!;
       this.arena[this.top++] = free;
       this.arena[this.top++] = end;
       slot[item] = free;
@@ -116,17 +116,17 @@ export abstract class Search {
     this.push(-1, this.database.count, 0, 0, false);
     this.extendRoot();
     this.tally.clear();
-    const root = this.frames[0] as Frame;
+    const root = this.frames[0]!;
     for (let at = root.next; at < root.last; at += HEADER) {
-      this.rootOccurrences += (this.arena[at + 3] as number) - (this.arena[at + 2] as number);
+      this.rootOccurrences += this.arena[at + 3]! - this.arena[at + 2]!;
     }
   }
 
   private openChild(parent: Frame): void {
-    const item = this.arena[parent.next] as number;
-    const support = this.arena[parent.next + 1] as number;
-    const begin = this.arena[parent.next + 2] as number;
-    const end = this.arena[parent.next + 3] as number;
+    const item = this.arena[parent.next]!;
+    const support = this.arena[parent.next + 1]!;
+    const begin = this.arena[parent.next + 2]!;
+    const end = this.arena[parent.next + 3]!;
     parent.next += HEADER;
     if (this.depth === 0) this.rootDone += end - begin;
     if (support < this.collector.threshold) return;
@@ -160,7 +160,7 @@ export abstract class Search {
   private emit(support: number): void {
     const { alphabet } = this.database;
     this.collector.add(
-      Int32Array.from(this.prefix, (item) => alphabet[item] as number),
+      Int32Array.from(this.prefix, (item) => alphabet[item]!),
       support,
     );
   }

@@ -25,8 +25,8 @@ function parseLine(line: string, number: number): Int32Array {
   if (words.length % 2 !== 0) fail('items that each are followed by -1', words.slice(-3).join(' '));
   const items = new Int32Array(words.length / 2);
   for (let i = 0; i < words.length; i += 2) {
-    const word = words[i] as string;
-    const end = words[i + 1] as string;
+    const word = words[i]!;
+    const end = words[i + 1]!;
     if (!/^\d{1,10}$/.test(word) || Number(word) > LARGEST_ITEM) fail(`an item from 0 to ${LARGEST_ITEM}`, word);
     if (end !== '-1') fail('-1 after each item (itemsets of several items are not supported)', end);
     items[i / 2] = Number(word);

@@ -22,26 +22,26 @@ export class Tally {
   }
 
   add(item: number, sequence: number): void {
-    const last = this.last[item] as number;
+    const last = this.last[item]!;
     if (last === -1) this.seen[this.size++] = item;
     if (last !== sequence) {
       this.last[item] = sequence;
-      this.support[item] = (this.support[item] as number) + 1;
+      this.support[item] = this.support[item]! + 1;
     }
-    this.occurrences[item] = (this.occurrences[item] as number) + 1;
+    this.occurrences[item] = this.occurrences[item]! + 1;
   }
 
   /** Items with at least this support, ascending. */
   frequent(minSupport: number): Int32Array {
     return this.seen
       .subarray(0, this.size)
-      .filter((item) => (this.support[item] as number) >= minSupport)
+      .filter((item) => this.support[item]! >= minSupport)
       .sort();
   }
 
   clear(): void {
     for (let i = 0; i < this.size; i++) {
-      const item = this.seen[i] as number;
+      const item = this.seen[i]!;
       this.occurrences[item] = 0;
       this.support[item] = 0;
       this.last[item] = -1;
