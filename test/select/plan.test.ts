@@ -120,9 +120,7 @@ describe('select/cost', () => {
     expect(() => attempt(minimum - 1e-6)).to.throw('but received');
     expect(attempt(minimum + 1e-9)[1]!.neurons).to.have.length(16);
     expect(() => attempt(0)).to.throw('expected a cost above 0');
-    expect(() => planForCost(config, scores, 1, plain, { spread: 'layer', budget: 0.01 })).to.throw(
-      'received 0.01',
-    );
+    expect(() => planForCost(config, scores, 1, plain, { spread: 'layer', budget: 0.01 })).to.throw('received 0.01');
   });
 });
 
