@@ -6,7 +6,10 @@ namespace adaptune {
 
 // isa: "scalar", "avx2", "avx512". nullptr when unknown, not compiled in, or not supported by this machine.
 // Context::backend must be the returned backend pointer.
-struct CpuBackend { const Ops* ops; const void* backend; };
+struct CpuBackend {
+  const Ops* ops;
+  const void* backend;
+};
 CpuBackend cpu_backend(const char* isa);
 const char* best_isa();  // the widest that this machine supports
 

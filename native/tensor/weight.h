@@ -6,10 +6,11 @@
 
 namespace adaptune {
 
-// A backend's private copy in its own order. Valid while version equals the weight's.
+// A backend's private copy in its own order. Valid for that backend while version equals the weight's.
 struct Pack {
   Buffer buffer;
-  uint64_t version = 0;  // 0 = never made
+  uint64_t version = 0;           // 0 = never made
+  const void* backend = nullptr;  // Context::backend that made it
 };
 
 struct Weight {

@@ -1,0 +1,166 @@
+// The driver of the matrix product (Goto and van de Geijn 2008, BLIS). B is packed whole, once:
+// [panel][K][nr]; a Weight keeps that pack. C is cut into blocks of mt x nt panels, one task each; a task
+// packs its rows of A for one run of kc and walks its panels of B (which stream from the second-level cache
+// while a panel of A stays in the first). K is never cut between tasks, and every element of C is sum over
+// runs of kc of one chain of multiply-adds, in order, so it depends on its row of A and its column of B
+// alone: not on M, on the block it falls into, or on threads.
+#include "cpu/ops_cpu.h"
+
+namespace adaptune::cpu {
+namespace {
+
+static_assert(int(Curve::kNone) == int(Activation::kNone) && int(Curve::kGelu) == int(Activation::kGelu) &&
+              int(Curve::kTanh) == int(Activation::kTanh));
+
+constexpr int64_t kBlockRows = 96;      // with kc = 384: 144 KiB of A
+constexpr int64_t kBlockColumns = 384;  // of unfinished sums, 144 KiB more, when K > kc
+constexpr int64_t kSmallA =
+    32 * 1024;  // floats of A that the caller packs alone rather than every task again
+constexpr int64_t kTasksPerThread = 12;
+
+struct Shape {
+  int64_t m, n, k;
+};
+
+Shape shape_of(const GemmArgs& g) {
+  const Shape s = {g.c.rows, g.c.cols, g.kind == GemmKind::kWeightGrad ? g.a.rows : g.a.cols};
+  const Matrix& b = g.kind == GemmKind::kWeightGrad ? g.b : g.w->values;
+  int64_t m = g.a.rows, n = b.rows, k = b.cols;
+  if (g.kind == GemmKind::kInputGrad) n = b.cols, k = b.rows;
+  if (g.kind == GemmKind::kWeightGrad) {
+    m = g.a_columns ? s.m : g.a.cols, n = g.b_columns ? s.n : b.cols, k = b.rows;
+  }
+  ADAPTUNE_CHECK(m == s.m && n == s.n && k == s.k, E_INTERNAL,
+                 "gemm: expected C of %lld x %lld over %lld, received %lld x %lld over %lld", (long long)m,
+                 (long long)n, (long long)k, (long long)s.m, (long long)s.n, (long long)s.k);
+  ADAPTUNE_CHECK(g.a.dtype == DType::kF32 && b.dtype == DType::kF32 && g.c.dtype == DType::kF32, E_INTERNAL,
+                 "gemm: expected 32-bit floats");
+  return s;
+}
+
+void pack_b(const Context& context, const GemmArgs& g, const Shape& s, float* out) {
+  const IsaTable& isa = isa_of(context);
+  context.pool->parallel(ceil_div(s.n, isa.nr), [&](int64_t panel, int) {
+    const int64_t first = panel * isa.nr, count = std::min(isa.nr, s.n - first);
+    float* to = out + first * s.k;
+    if (g.kind == GemmKind::kForward) {
+      const Matrix& w = g.w->values;
+      isa.pack_rows(w.f32() + first * w.ld, w.ld, count, s.k, isa.nr, to);
+    } else {
+      const Matrix& b = g.kind == GemmKind::kWeightGrad ? g.b : g.w->values;
+      const int32_t* columns = g.kind == GemmKind::kWeightGrad ? g.b_columns : nullptr;
+      isa.pack_columns(b.f32() + (columns ? 0 : first), b.ld, columns ? columns + first : nullptr, count, s.k,
+                       isa.nr, to);
+    }
+  });
+}
+
+// B in panels: from the weight, made now if its values changed, or in scratch.
+const float* packed_b(const Context& context, const GemmArgs& g, const Shape& s) {
+  const int64_t nr = isa_of(context).nr, count = ceil_div(s.n, nr) * nr * s.k;
+  if (g.kind == GemmKind::kWeightGrad || !g.w->keep_packs) {
+    float* out = context.scratch->take<float>(count);
+    pack_b(context, g, s, out);
+    return out;
+  }
+  Pack& pack = g.kind == GemmKind::kForward ? g.w->forward_pack : g.w->input_grad_pack;
+  if (pack.version == g.w->version && pack.backend == context.backend) return pack.buffer.as<float>();
+  const size_t bytes = static_cast<size_t>(count) * sizeof(float);
+  if (pack.buffer.bytes() != bytes) pack.version = 0, pack.buffer = Buffer(bytes);
+  pack_b(context, g, s, pack.buffer.as<float>());
+  pack.version = g.w->version, pack.backend = context.backend;
+  return pack.buffer.as<float>();
+}
+
+// Rows [first, first + count) of A for k in [from, from + depth), in panels [count / mr][depth][mr].
+void pack_a(const IsaTable& isa, const GemmArgs& g, int64_t first, int64_t count, int64_t from, int64_t depth,
+            float* out) {
+  const Matrix& a = g.a;
+  for (int64_t row = first; row < first + count; row += isa.mr, out += isa.mr * depth) {
+    const int64_t rows = std::min(isa.mr, first + count - row);
+    if (g.kind == GemmKind::kWeightGrad) {
+      const float* x = a.f32() + from * a.ld + (g.a_columns ? 0 : row);
+      isa.pack_columns(x, a.ld, g.a_columns ? g.a_columns + row : nullptr, rows, depth, isa.mr, out);
+    } else {
+      isa.pack_rows(a.f32() + row * a.ld + from, a.ld, rows, depth, isa.mr, out);
+    }
+  }
+}
+
+TileOut tile_out(const GemmArgs& g, int64_t row, int64_t col) {
+  const auto at = [&](const Matrix& m) { return m ? m.f32() + row * m.ld + col : nullptr; };
+  return {at(g.c),
+          g.bias ? g.bias + col : nullptr,
+          at(g.residual),
+          at(g.pre),
+          at(g.grad_pre),
+          g.c.ld,
+          g.residual.ld,
+          g.pre.ld,
+          g.grad_pre.ld,
+          g.accumulate,
+          static_cast<Curve>(g.activation),
+          static_cast<Curve>(g.activation_grad)};
+}
+
+}  // namespace
+
+void gemm(const Context& context, const GemmArgs& g) {
+  const IsaTable& isa = isa_of(context);
+  const Shape s = shape_of(g);
+  if (s.m == 0 || s.n == 0) return;
+  ArenaScope scope(*context.scratch);
+  const float* b = packed_b(context, g, s);
+
+  const int64_t panels_m = ceil_div(s.m, isa.mr), panels_n = ceil_div(s.n, isa.nr);
+  const bool one_run = s.k <= isa.kc;
+  int64_t mt = std::min(panels_m, ceil_div(kBlockRows, isa.mr));
+  int64_t nt = one_run ? panels_n : std::min(panels_n, ceil_div(kBlockColumns, isa.nr));
+  const int64_t threads = context.pool->size(), wanted = threads == 1 ? 1 : kTasksPerThread * threads;
+  while (ceil_div(panels_m, mt) * ceil_div(panels_n, nt) < wanted && mt * nt > 1) {
+    int64_t& side = mt == 1 || (nt > 1 && nt * isa.nr >= mt * isa.mr) ? nt : mt;
+    side = (side + 1) / 2;
+  }
+  const int64_t blocks_n = ceil_div(panels_n, nt), blocks = ceil_div(panels_m, mt) * blocks_n;
+
+  const bool small_a = panels_m * isa.mr * s.k <= kSmallA;
+  const int64_t depth_max = std::min(s.k, isa.kc), tile_floats = isa.mr * isa.nr;
+  const int64_t a_floats = small_a ? 0 : mt * isa.mr * depth_max,
+                sum_floats = one_run ? tile_floats : mt * nt * tile_floats;
+  float* shared_a = nullptr;
+  if (small_a) {
+    shared_a = context.scratch->take<float>(panels_m * isa.mr * s.k);
+    pack_a(isa, g, 0, s.m, 0, s.k, shared_a);
+  }
+  float* own = context.scratch->take<float>(threads * (a_floats + sum_floats));
+
+  context.pool->parallel(blocks, [&](int64_t index, int worker) {
+    float* own_a = own + worker * (a_floats + sum_floats);
+    float* sums = own_a + a_floats;
+    const int64_t m_first = index / blocks_n * mt, m_last = std::min(m_first + mt, panels_m);
+    const int64_t n_first = index % blocks_n * nt, n_last = std::min(n_first + nt, panels_n);
+    for (int64_t from = 0; from < s.k; from += isa.kc) {
+      const int64_t depth = std::min(isa.kc, s.k - from);
+      const bool last_run = from + depth == s.k;
+      if (!small_a) {
+        const int64_t row = m_first * isa.mr;
+        pack_a(isa, g, row, std::min(m_last * isa.mr, s.m) - row, from, depth, own_a);
+      }
+      for (int64_t n = n_first; n < n_last; ++n) {
+        for (int64_t m = m_first; m < m_last; ++m) {
+          const float* a =
+              small_a ? shared_a + (m * s.k + from) * isa.mr : own_a + (m - m_first) * isa.mr * depth;
+          float* sum = one_run ? sums : sums + ((n - n_first) * mt + m - m_first) * tile_floats;
+          isa.gemm_tile(depth, a, b + (n * s.k + from) * isa.nr, sum, from > 0);
+          if (!last_run) continue;
+          const int64_t row = m * isa.mr, col = n * isa.nr;
+          isa.gemm_store(tile_out(g, row, col), sum, std::min(isa.mr, s.m - row),
+                         std::min(isa.nr, s.n - col));
+        }
+      }
+    }
+  });
+  if (g.moments) moments(context, {g.c, 1, g.moment_form, g.moments});
+}
+
+}  // namespace adaptune::cpu

@@ -1,0 +1,99 @@
+// Sums over rows or whole arrays, in orders that the data alone fix, and the sum of embedding rows. One pass
+// over the bytes each (column_moments two, over at most 64 rows, so the second comes from cache); memory
+// decides.
+#include "cpu/isa/table.h"
+#include "cpu/isa/vec.h"
+
+namespace adaptune {
+namespace {
+
+constexpr int kH = kW / 2;  // doubles in a vector
+
+void column_sum(const float* x, int64_t ld, const int32_t* columns, int64_t rows, int64_t count, float* out) {
+  for (int64_t c = 0; c < count; ++c) out[c] = 0;
+  for (int64_t row = 0; row < rows; ++row, x += ld) {
+    if (columns) {
+      for (int64_t c = 0; c < count; ++c) out[c] += x[columns[c]];
+    } else {
+      each_vector(count, [&](int64_t c, auto lanes) {
+        lanes.store(out + c, lanes.load(out + c) + lanes.load(x + c));
+      });
+    }
+  }
+}
+
+double sum_squares(const float* x, int64_t count) {
+  vd sum[4] = {};  // four chains hide the latency of the addition
+  int64_t i = 0;
+  for (; i + 4 * kH <= count; i += 4 * kH) {
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; ++u) {
+      const vd v = load_wide(x + i + u * kH);
+      sum[u] += v * v;
+    }
+  }
+  double total = sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  for (; i < count; ++i) total += static_cast<double>(x[i]) * x[i];
+  return total;
+}
+
+void column_sum_squares(const float* x, int64_t ld, int64_t rows, int64_t count, double* out) {
+  for (int64_t row = 0; row < rows; ++row, x += ld) {
+    int64_t c = 0;
+    for (; c + kH <= count; c += kH) {
+      const vd v = load_wide(x + c);
+      store(out + c, load(out + c) + v * v);
+    }
+    for (; c < count; ++c) out[c] += static_cast<double>(x[c]) * x[c];
+  }
+}
+
+void column_moments(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude, double* mean,
+                    double* m2) {
+  const double inverse = 1 / static_cast<double>(rows);
+  int64_t c = 0;
+  for (; c + kH <= count; c += kH) {
+    const auto value = [&](int64_t row) {
+      const vd v = load_wide(x + row * ld + c);
+      return magnitude ? (v < 0 ? -v : v) : v;
+    };
+    vd sum = {}, squares = {};
+    for (int64_t row = 0; row < rows; ++row) sum += value(row);
+    const vd center = sum * inverse;
+    for (int64_t row = 0; row < rows; ++row) {
+      const vd d = value(row) - center;
+      squares += d * d;
+    }
+    store(mean + c, center), store(m2 + c, squares);
+  }
+  for (; c < count; ++c) {
+    const auto value = [&](int64_t row) {
+      const double v = x[row * ld + c];
+      return magnitude && v < 0 ? -v : v;
+    };
+    double sum = 0, squares = 0;
+    for (int64_t row = 0; row < rows; ++row) sum += value(row);
+    const double center = sum * inverse;
+    for (int64_t row = 0; row < rows; ++row) squares += (value(row) - center) * (value(row) - center);
+    mean[c] = center, m2[c] = squares;
+  }
+}
+
+void add_rows(const float* a, const float* b, const float* c, int64_t count, float* out) {
+  each_vector(count, [&](int64_t i, auto lanes) {
+    vf sum = lanes.load(a + i) + lanes.load(b + i);
+    if (c) sum += lanes.load(c + i);
+    lanes.store(out + i, sum);
+  });
+}
+
+}  // namespace
+}  // namespace adaptune
+
+ADAPTUNE_EXPORT(reduce) {
+  table->column_sum = adaptune::column_sum;
+  table->sum_squares = adaptune::sum_squares;
+  table->column_sum_squares = adaptune::column_sum_squares;
+  table->column_moments = adaptune::column_moments;
+  table->add_rows = adaptune::add_rows;
+}
