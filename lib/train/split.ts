@@ -8,13 +8,14 @@ function shuffledByLabel(labels: Int32Array, place: Place): number[][] {
   return Array.from(rows, (list) => list ?? []);
 }
 
-/** Shares of `total` in proportion to `sizes`, rounded by largest remainder (ties: lower index); they sum to `total`. */
+/** Shares of `total` in proportion to `sizes`, rounded by largest remainder (ties: lower index); they sum to `total`, or to all there is. */
 export function proportionalShares(sizes: readonly number[], total: number): number[] {
   const all = sizes.reduce((a, b) => a + b, 0);
-  const exact = sizes.map((size) => (all === 0 ? 0 : (size * total) / all));
+  const wanted = Math.min(total, all);
+  const exact = sizes.map((size) => (all === 0 ? 0 : (size * wanted) / all));
   const shares = exact.map(Math.floor);
   const order = sizes.map((_, i) => i).sort((a, b) => exact[b]! - shares[b]! - (exact[a]! - shares[a]!) || a - b);
-  const left = Math.min(total, all) - shares.reduce((a, b) => a + b, 0);
+  const left = wanted - shares.reduce((a, b) => a + b, 0);
   for (const i of order.slice(0, left)) shares[i]! += 1;
   return shares;
 }
