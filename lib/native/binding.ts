@@ -195,35 +195,47 @@ export interface Binding {
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 let loaded: Binding | undefined;
+let loadedFrom: string | undefined;
 
 /** The addon, loaded by the first call. Throws E_ADDON, which lists remedies. */
 export function binding(): Binding {
   return (loaded ??= withCodes(load()));
 }
 
+/** The file that binding() loaded. */
+export function addonPath(): string | undefined {
+  return loadedFrom;
+}
+
 /** ADAPTUNE_BINARY, then what was built here (build/Release), then the prebuilt file of this platform. */
 function load(): Binding {
   const chosen = process.env['ADAPTUNE_BINARY'];
+  const prebuilt = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`, `adaptune.${libc()}.node`);
   if (chosen) {
     try {
-      return require(resolve(chosen)) as Binding;
+      return checked(require(resolve(chosen)), resolve(chosen));
     } catch (error) {
       throw isMissing(error) ? absent([resolve(chosen)], 'chosen', error) : unusable(resolve(chosen), error);
     }
   }
-  const tried: string[] = [];
   try {
-    return bindings({ bindings: 'adaptune', module_root: ROOT }) as Binding;
+    const found = bindings({ bindings: 'adaptune', module_root: ROOT }) as { path: string };
+    return checked(found, found.path);
   } catch (error) {
     if (!Array.isArray((error as { tries?: unknown }).tries)) throw unusable(join(ROOT, 'build'), error);
-    tried.push(join(ROOT, 'build', 'Release', 'adaptune.node'));
   }
-  const prebuilt = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`, `adaptune.${libc()}.node`);
   try {
-    return require(prebuilt) as Binding;
+    return checked(require(prebuilt), prebuilt);
   } catch (error) {
-    throw isMissing(error) ? absent([...tried, prebuilt], 'searched', error) : unusable(prebuilt, error);
+    const built = join(ROOT, 'build', 'Release', 'adaptune.node');
+    throw isMissing(error) ? absent([built, prebuilt], 'searched', error) : unusable(prebuilt, error);
   }
+}
+
+function checked(addon: unknown, path: string): Binding {
+  if (typeof (addon as Binding | null)?.systemInfo !== 'function') throw new Error('Module did not self-register');
+  loadedFrom = path;
+  return addon as Binding;
 }
 
 const isMissing = (error: unknown) => (error as { code?: unknown } | null)?.code === 'MODULE_NOT_FOUND';
