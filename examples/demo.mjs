@@ -30,6 +30,7 @@ const result = await train({
 console.log(JSON.stringify(result, null, 1).slice(0, 3000));
 console.log(`done in ${((performance.now() - started) / 1000).toFixed(0)} s`);
 
-await using classifier = await Classifier.load(join(folder, 'model'));
+const classifier = await Classifier.load(join(folder, 'model'));
 const text = 'the operator reported a small leak from return manifold beside the press';
 console.log(text, (await classifier.predict([text]))[0]);
+classifier.close();

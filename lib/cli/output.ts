@@ -89,3 +89,6 @@ export function table(head: string[], rows: (string | number)[][]): string {
   for (const row of rows) made.push(row.map((cell) => escapeControls(String(cell))));
   return made.toString().replaceAll(/ +$/gm, '');
 }
+
+export const csvCell = (value: string) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+export const tsvCell = (value: string) => value.replaceAll(/[\t\r\n]+/g, ' ');

@@ -1,5 +1,5 @@
 import { AdaptuneError } from '../../errors.js';
-import { addonPath, binding } from '../../native/binding.js';
+import { binding } from '../../native/binding.js';
 import type { OptionTable } from '../../util/options.js';
 import { packageVersion } from '../../util/version.js';
 import type { CommandSpec } from '../command.js';
@@ -81,7 +81,7 @@ function engineChecks(): Check[] {
     {
       name: 'addon',
       ok: info.version === packageVersion(),
-      value: `${addonPath() ?? 'loaded'} (${info.version})`,
+      value: `${process.env['ADAPTUNE_BINARY'] ?? 'loaded'} (${info.version})`,
       ...(info.version === packageVersion()
         ? {}
         : { advice: `built for another version than ${packageVersion()}: npm run build` }),

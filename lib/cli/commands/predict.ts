@@ -5,9 +5,9 @@ import { readTexts } from '../../util/data.js';
 import { writeAtomic } from '../../util/files.js';
 import { escapeControls } from '../../util/terminal.js';
 import type { OptionTable } from '../../util/options.js';
-import { DEVICE_OPTIONS } from './shared.js';
+import { DEVICE_OPTIONS, deviceOptions } from './shared.js';
 import type { CommandSpec } from '../command.js';
-import { duration, note, say } from '../output.js';
+import { csvCell, duration, note, say, tsvCell } from '../output.js';
 
 const OPTIONS = {
   out: { type: 'path', value: 'FILE', help: 'write .jsonl, .csv or .tsv instead of printing' },
@@ -25,9 +25,6 @@ interface Result {
 
 /** Texts per call: enough for full batches, few enough that results flow and an interrupt is heeded. */
 const CHUNK = 2048;
-
-const csvCell = (value: string) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
-const tsvCell = (value: string) => value.replaceAll(/[\t\r\n]+/g, ' ');
 
 /** One line per text; top-k labels beyond the first get columns of their own (label_2, score_2, ...). */
 function* lines(
@@ -68,7 +65,7 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
         `--out: expected a file ending in .jsonl, .csv or .tsv but received "${options.out}"`,
       );
     const started = performance.now();
-    await using classifier = await Classifier.load(args[0]!, { device: options.device, threads: options.threads });
+    await using classifier = await Classifier.load(args[0]!, deviceOptions(options));
     const { texts } = await readTexts(args[1] ?? '-', { text: options.text, labels: 'none' });
     const predictions: Prediction[][] = [];
     for (let first = 0; first < texts.length; first += CHUNK) {

@@ -1,0 +1,144 @@
+import { extname } from 'node:path';
+import { AdaptuneError } from '../../errors.js';
+import { formatSpmf, mineClosedSequences, parseSpmf, type Pattern } from '../../mining/index.js';
+import { MINE_OPTIONS, mine } from '../../train/mine-corpus.js';
+import type { MineTokensResult, TokenReport } from '../../train/mine.js';
+import { TRAIN_OPTIONS } from '../../train/options.js';
+import { readTexts } from '../../util/data.js';
+import { readText, writeAtomic } from '../../util/files.js';
+import type { OptionTable, ResolvedOf } from '../../util/options.js';
+import type { CommandSpec, Invocation } from '../command.js';
+import { count, csvCell, note, percent, say, tsvCell } from '../output.js';
+import { tokensText } from './shared.js';
+
+const OPTIONS = {
+  ...MINE_OPTIONS,
+  train: { type: 'path', value: 'FILE', help: 'Texts: JSONL, CSV or TSV; labels are used when they are there.' },
+  model: {
+    type: 'string',
+    value: 'DIR',
+    help: 'Folder whose tokenizer cuts the texts, or scratch:tiny|mini|small to make one from them.',
+  },
+  spmf: { type: 'path', value: 'FILE', help: 'Mine a sequence database in SPMF format instead of texts.' },
+  out: { type: 'path', value: 'FILE', help: 'Write .json, .csv or .tsv (texts) or SPMF lines (--spmf).' },
+  topK: { type: 'integer', min: 1, max: 1_000_000, value: 'N', help: 'Only the first N.' },
+  maxGap: {
+    type: 'integer',
+    min: 0,
+    max: 1_000_000,
+    words: ['inf'],
+    value: 'N|inf',
+    help: 'Items allowed between neighbours of a pattern, with --spmf. Default: inf.',
+  },
+  maxPattern: {
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    value: 'N',
+    help: `Longest pattern. Default: ${TRAIN_OPTIONS.maxPattern.default} words for texts, none for --spmf.`,
+  },
+} as const satisfies OptionTable;
+type Options = ResolvedOf<typeof OPTIONS>;
+
+type Result = ({ kind: 'tokens' } & MineTokensResult) | { kind: 'spmf'; sequences: number; patterns: Pattern[] };
+
+async function mineSpmf(
+  path: string,
+  options: Options,
+  { signal, progress }: Invocation<typeof OPTIONS>,
+): Promise<Result> {
+  const sequences = parseSpmf(await readText(path));
+  const patterns = await mineClosedSequences(sequences, {
+    minSupport: options.minSupport,
+    maxGap: options.maxGap === null || options.maxGap === 'inf' ? Infinity : options.maxGap,
+    maxPattern: options.maxPattern ?? undefined,
+    topK: options.topK ?? undefined,
+    signal,
+    onProgress: ({ done, patterns }) =>
+      progress.update({ stage: 'mine', done: Math.round(100 * done), total: 100, detail: `${patterns} patterns` }),
+  });
+  if (options.out !== null) await writeAtomic(options.out, formatSpmf(patterns));
+  return { kind: 'spmf', sequences: sequences.length, patterns };
+}
+
+async function mineTexts(options: Options, { signal, progress }: Invocation<typeof OPTIONS>): Promise<Result> {
+  const { train, model } = options;
+  if (train === null || model === null)
+    throw new AdaptuneError('E_ARGUMENT', 'expected --train FILE and --model DIR, or --spmf FILE');
+  if (options.maxGap !== null && options.maxGap !== 0)
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      `expected 0 for --max-gap with texts but received ${options.maxGap}: tokens are contiguous`,
+    );
+  const form = options.out === null ? null : writerOf(options.out);
+  const data = await readTexts(train, { text: options.text, label: options.label, labels: 'optional' });
+  const { topK, out, spmf: _spmf, maxGap: _maxGap, maxPattern, newTokens, ...rest } = options;
+  const result = await mine({
+    ...rest,
+    model,
+    train: { texts: data.texts, ...(data.labels === null ? {} : { labels: data.labels }) },
+    maxPattern,
+    newTokens: topK ?? newTokens,
+    signal,
+    onProgress: ({ stage, done }) => progress.update({ stage, done: Math.round(100 * done), total: 100 }),
+  });
+  if (out !== null && form !== null) await writeAtomic(out, form(result, data.texts));
+  return { kind: 'tokens', ...result };
+}
+
+/** Columns that a person reads and edits; `train --tokens` reads `phrase` back. */
+const COLUMNS: [string, (token: TokenReport, texts: readonly string[]) => string | number][] = [
+  ['phrase', ({ phrase }) => phrase],
+  ['support', ({ support }) => support],
+  ['uses', ({ uses }) => uses],
+  ['ppl_u', ({ pplU }) => pplU.toFixed(4)],
+  ['pieces_saved', ({ saved }) => saved],
+  ['label', ({ association }) => association?.label ?? ''],
+  ['label_share', ({ association }) => association?.share.toFixed(4) ?? ''],
+  ['label_base', ({ association }) => association?.base.toFixed(4) ?? ''],
+  ['example', ({ example }, texts) => texts[example] ?? ''],
+];
+
+function writerOf(path: string): (result: MineTokensResult, texts: readonly string[]) => string | Iterable<string> {
+  const extension = extname(path).toLowerCase();
+  if (extension === '.json') return (result) => `${JSON.stringify(result, null, 1)}\n`;
+  if (extension !== '.csv' && extension !== '.tsv')
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      `--out: expected a file ending in .json, .csv or .tsv but received "${path}"`,
+    );
+  const cell = extension === '.csv' ? csvCell : tsvCell;
+  const comma = extension === '.csv' ? ',' : '\t';
+  return function* ({ chosen }, texts) {
+    yield `${COLUMNS.map(([name]) => name).join(comma)}\n`;
+    for (const token of chosen) yield `${COLUMNS.map(([, value]) => cell(String(value(token, texts)))).join(comma)}\n`;
+  };
+}
+
+export const command: CommandSpec<typeof OPTIONS, Result> = {
+  name: 'mine',
+  summary: 'Shows the word sequences of a corpus that are worth a token of their own; or mines an SPMF file.',
+  options: OPTIONS,
+  example: 'adaptune mine --train train.csv --model models/minilm-l6 --out tokens.csv',
+  run: (invocation) =>
+    invocation.options.spmf === null
+      ? mineTexts(invocation.options, invocation)
+      : mineSpmf(invocation.options.spmf, invocation.options, invocation),
+  print(result, { options }) {
+    if (result.kind === 'spmf') {
+      if (options.out === null) process.stdout.write(formatSpmf(result.patterns));
+      note(`${count(result.patterns.length)} closed patterns in ${count(result.sequences)} sequences`);
+      return;
+    }
+    const { chosen, mined, corpus, lengthRatio, rejected } = result;
+    say(`${count(corpus.unique)} unique texts of ${count(corpus.texts)}, ${count(corpus.words)} words`);
+    if (mined)
+      say(
+        `${count(mined.frequent)} frequent word sequences, ${count(mined.closed)} closed, ${count(mined.terms)} with a content word, ` +
+          `${count(mined.cohesive)} cohesive, at most ${count(mined.cap)} tokens`,
+      );
+    for (const { line, phrase, reason } of rejected) note(`line ${line}: ${phrase}: left out: ${reason}`);
+    say(`${count(chosen.length)} new tokens; texts are ${percent(lengthRatio)} of their length\n`);
+    if (chosen.length > 0) say(tokensText(chosen, 50));
+  },
+};
