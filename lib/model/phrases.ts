@@ -59,14 +59,15 @@ export function countPhrases(pattern: string): number {
   return pattern.split(WORD_ENDS).length - 1;
 }
 
-/**
- * Can the pattern match this text? It begins and ends with a character of a word (elsewhere a match could begin or end
- * within a word), and WordPiece takes a longer word than `maxWord` characters as unknown.
- */
-export function isPhrase(text: string, maxWord: number): boolean {
+/** Begins and ends with a character of a word: elsewhere a match could begin or end within a word. */
+export function isBoundedByWords(text: string): boolean {
   const characters = [...text];
-  if (characters.length === 0 || characters.length > maxWord) return false;
-  return WORD_CHARACTER.test(characters[0]!) && WORD_CHARACTER.test(characters.at(-1)!);
+  return characters.length > 0 && [characters[0]!, characters.at(-1)!].every((c) => WORD_CHARACTER.test(c));
+}
+
+/** Can the pattern match this text? WordPiece takes a word of more than `maxWord` characters as unknown. */
+export function isPhrase(text: string, maxWord: number): boolean {
+  return isBoundedByWords(text) && [...text].length <= maxWord;
 }
 
 /** WordPiece vocabulary of one tokenizer, as far as cutting a word needs it. */

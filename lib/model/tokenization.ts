@@ -55,12 +55,12 @@ export function firstTokens(part: Part, count: number): Part {
 
 /**
  * How many tokens of each text of a pair fit into `room`: the longer text is cut first, down to equal lengths; an odd
- * token goes to the longer text, to the second when both are equal. The rule of transformers' `longest_first`.
+ * token goes to the longer text, to the second when both are equal. The rule of transformers' `longest_first`, but that
+ * where each text alone is too long, the library may give the odd token to the other.
  */
 export function fitPair(first: number, second: number, room: number): [number, number] {
   if (first + second <= room) return [first, second];
-  const half = Math.floor(room / 2);
-  const shorter = Math.min(first, second, half);
+  const shorter = Math.min(first, second, Math.floor(room / 2));
   const longer = room - shorter;
   return first > second ? [longer, shorter] : [shorter, longer];
 }
