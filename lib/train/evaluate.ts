@@ -1,8 +1,14 @@
 /** Scores of a classifier on labelled texts. */
-import { forwardAll, type InferenceHooks } from '../model/inference.js';
+import { AdaptuneError } from '../errors.js';
 import type { Encoder } from '../model/encoder.js';
+import { forwardAll, type InferenceHooks } from '../model/inference.js';
+import { openSavedModel } from '../model/saved-model.js';
 import type { Encoding } from '../model/tokenization.js';
+import { Device, type DeviceOptions } from '../native/device.js';
+import { readTexts } from '../util/data.js';
+import { labelIds } from './labels.js';
 import { argmaxRows, classificationMetrics, type Metrics } from './metrics.js';
+import type { LabelledTexts } from './options.js';
 
 export interface EncodedPart {
   encodings: readonly Encoding[];
@@ -17,4 +23,44 @@ export async function evaluateEncoded(
 ): Promise<Metrics> {
   const logits = await forwardAll(encoder, part.encodings, 'logits', hooks);
   return classificationMetrics(part.labels, argmaxRows(logits, labels.length), labels);
+}
+
+export interface EvaluateOptions extends DeviceOptions {
+  /** Names of the columns of a file; default text and label. */
+  text?: string | undefined;
+  label?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** Counts texts. */
+  onProgress?: ((event: { stage: 'evaluate'; done: number; total: number }) => void) | undefined;
+}
+
+export interface Evaluation extends Metrics {
+  labels: readonly string[];
+  /** Of tokenizing and the forward pass. */
+  seconds: number;
+}
+
+/** Scores a saved model on a file or on texts in memory. E_LABELS names labels that the model does not have. */
+export async function evaluate(
+  folder: string,
+  data: string | LabelledTexts,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { text = 'text', label = 'label', signal, onProgress } = options;
+  const rows = typeof data === 'string' ? await readTexts(data, { text, label, labels: 'required' }) : data;
+  if (rows.texts.length === 0) throw new AdaptuneError('E_DATA', 'expected at least one row to evaluate, came none');
+  await using device = Device.open(options);
+  const model = await openSavedModel(device, folder);
+  try {
+    const gold = labelIds(rows.labels!, model.labels, typeof data === 'string' ? data : 'the data');
+    const begin = performance.now();
+    const encodings = await model.tokenizer.encode(rows.texts, { maxLength: model.maxLength });
+    const metrics = await evaluateEncoded(model.encoder, { encodings, labels: gold }, model.labels, {
+      signal,
+      onProgress: (done) => onProgress?.({ stage: 'evaluate', done, total: encodings.length }),
+    });
+    return { ...metrics, labels: model.labels, seconds: (performance.now() - begin) / 1000 };
+  } finally {
+    model.encoder.close();
+  }
 }

@@ -43,8 +43,10 @@ const HEAD_PARAMETERS = ['pooler.dense.weight', 'pooler.dense.bias', 'classifier
  * Trains a classifier and saves it in `out`. Rejects with the codes of lib/errors.ts; E_INTERRUPTED after `signal` leaves
  * a checkpoint that `resume` continues from, bit for bit as if it had never been stopped.
  */
-export async function train(input: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
-  const options = resolveTrainOptions(input);
+export async function train(input: TrainOptions & TrainHooks): Promise<TrainResult> {
+  const { signal, onProgress, onNote, ...rest } = input;
+  const hooks = { signal, onProgress, onNote };
+  const options = resolveTrainOptions(rest);
   const inputs = await readInputs(options);
   const folder = await openRunFolder(options.out, options);
   try {

@@ -235,7 +235,7 @@ export const TRAIN_OPTIONS = {
   threads: {
     type: 'integer',
     min: 1,
-    max: 1024,
+    max: 256,
     value: 'N',
     help: 'Threads. Default: what CPU quota and affinity allow.',
   },

@@ -1,0 +1,58 @@
+/** `mine`: the tokens that `train` would add to a model's vocabulary, for a person to read and edit. */
+import { Tokenizer } from '../model/tokenizer.js';
+import { readTexts } from '../util/data.js';
+import { resolveOptions, type OptionsOf, type OptionTable } from '../util/options.js';
+import { mineTokens, type MineTokensInput, type MineTokensResult } from './mine.js';
+import { TRAIN_OPTIONS, type LabelledTexts } from './options.js';
+import { isScratch, scratchTokenizer } from './scratch.js';
+
+const { model, train, unlabelled, text, label, minSupport, maxPattern, minUses, pplMax, stopWords, protect, tokens } =
+  TRAIN_OPTIONS;
+
+/** The options of `train` that decide the tokens. */
+export const MINE_OPTIONS = {
+  model,
+  train,
+  unlabelled,
+  text,
+  label,
+  newTokens: { ...TRAIN_OPTIONS.newTokens, default: 'auto', help: 'Largest number of tokens.' },
+  tokens,
+  minSupport,
+  maxPattern,
+  minUses,
+  pplMax,
+  stopWords,
+  protect,
+} as const satisfies OptionTable;
+
+export type MineOptions = Omit<OptionsOf<typeof MINE_OPTIONS>, 'train'> & {
+  /** A file, or texts in memory; labels are optional. */
+  train: string | (Pick<LabelledTexts, 'texts'> & Partial<LabelledTexts>);
+} & Pick<MineTokensInput, 'signal' | 'onProgress'>;
+
+export async function mine(input: MineOptions): Promise<MineTokensResult> {
+  const { signal, onProgress, train: source, ...rest } = input;
+  const options = resolveOptions(MINE_OPTIONS, {
+    ...rest,
+    train: typeof source === 'string' ? source : 'texts in memory',
+  });
+  const columns = { text: options.text, label: options.label };
+  const data = typeof source === 'string' ? await readTexts(source, { ...columns, labels: 'optional' }) : source;
+  const more =
+    options.unlabelled === null
+      ? null
+      : (await readTexts(options.unlabelled, { text: options.text, labels: 'none' })).texts;
+  const tokenizer = isScratch(options.model)
+    ? scratchTokenizer(options.model, [...data.texts, ...(more ?? [])])
+    : await Tokenizer.load(options.model);
+  return mineTokens({
+    texts: data.texts,
+    labels: data.labels ?? null,
+    unlabelled: more,
+    tokenizer,
+    options,
+    signal,
+    onProgress,
+  });
+}
