@@ -210,7 +210,6 @@ export function addonPath(): string | undefined {
 /** ADAPTUNE_BINARY, then what was built here (build/Release), then the prebuilt file of this platform. */
 function load(): Binding {
   const chosen = process.env['ADAPTUNE_BINARY'];
-  const prebuilt = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`, `adaptune.${libc()}.node`);
   if (chosen) {
     try {
       return checked(require(resolve(chosen)), resolve(chosen));
@@ -224,6 +223,7 @@ function load(): Binding {
   } catch (error) {
     if (!Array.isArray((error as { tries?: unknown }).tries)) throw unusable(join(ROOT, 'build'), error);
   }
+  const prebuilt = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`, `adaptune.${libc()}.node`);
   try {
     return checked(require(prebuilt), prebuilt);
   } catch (error) {
