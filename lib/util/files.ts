@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { lstat, mkdir, open, readdir, realpath, rename as renameFile, rmdir, statfs, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -105,7 +106,7 @@ export interface FileStat {
   identity: string;
 }
 
-function fileStat(s: import('node:fs').BigIntStats): FileStat {
+function fileStat(s: BigIntStats): FileStat {
   return {
     size: Number(s.size),
     mtimeMs: Number(s.mtimeNs) / 1e6,
