@@ -88,11 +88,7 @@ function report(corpus: Corpus, phrases: readonly Candidate[], uses: readonly nu
   const trie = new PhraseTrie(corpus, phrases);
   const cohesion = new Cohesion(corpus, trie);
   const labelTable = new LabelTable(corpus);
-  const texts = phrases.map((): number[] => []);
-  trie.forEachOccurrence(0, corpus.rows.length, (node, text) => {
-    const phrase = trie.phraseOf(node);
-    if (phrase !== -1 && texts[phrase]?.at(-1) !== text) texts[phrase]?.push(text);
-  });
+  const texts = trie.textsOfPhrases(0, corpus.rows.length);
   return phrases
     .map((phrase, index): TokenReport => {
       const containing = texts[index]!;

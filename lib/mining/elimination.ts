@@ -12,25 +12,61 @@ export interface Survivor {
   uses: number;
 }
 
+/** Uses of phrases in the training texts, kept up to date while phrases go and come back. */
+class Merging {
+  readonly uses: Int32Array;
+  /** Pieces saved by all phrases together. */
+  saved = 0;
+  private readonly trie: PhraseTrie;
+  /** Training texts that contain each phrase, merged or not. */
+  private readonly texts: number[][];
+  private readonly present: Uint8Array;
+  private readonly changed = new Set<number>();
+
+  constructor(
+    corpus: Corpus,
+    private readonly candidates: readonly Candidate[],
+  ) {
+    this.trie = new PhraseTrie(corpus, candidates);
+    this.texts = this.trie.textsOfPhrases(0, corpus.trainingTexts);
+    this.present = new Uint8Array(candidates.length).fill(1);
+    this.uses = new Int32Array(candidates.length);
+    for (let text = 0; text < corpus.trainingTexts; text++) this.count(text, 1);
+  }
+
+  /** Takes a phrase out of the vocabulary, or back in; returns the phrases whose uses changed, itself included. */
+  toggle(phrase: number): ReadonlySet<number> {
+    this.changed.clear();
+    const texts = this.texts[phrase]!;
+    for (const text of texts) this.count(text, -1);
+    this.present[phrase] = 1 - this.present[phrase]!;
+    this.trie.setPresent(phrase, this.present[phrase] === 1);
+    for (const text of texts) this.count(text, 1);
+    return this.changed;
+  }
+
+  private count(text: number, change: number): void {
+    this.trie.merge(text, (phrase) => {
+      this.uses[phrase]! += change;
+      this.saved += change * (this.candidates[phrase]!.pieces - 1);
+      this.changed.add(phrase);
+    });
+  }
+}
+
 /**
  * Drops phrases until each one left is used at least `minUses` times after merging and at most `cap` are left. One at a time,
  * since every phrase that goes frees its words for others: a phrase that is rare only because longer ones swallow it lives on when
- * those go. So rare phrases go longest first; then, down to the cap, those that save the fewest pieces.
+ * those go. So rare phrases go longest first; then, down to the cap, those that save the fewest pieces. At last a phrase comes back
+ * where others that went had blocked it: if it is used often enough, makes no other too rare, and saves pieces.
  */
 export function eliminate(
   corpus: Corpus,
   candidates: readonly Candidate[],
   { minUses, cap }: { minUses: number; cap: number },
 ): Survivor[] {
-  const trie = new PhraseTrie(corpus, candidates);
-  const uses = new Int32Array(candidates.length);
-  const texts = candidates.map((): number[] => []);
-  trie.forEachOccurrence(0, corpus.trainingTexts, (node, text) => {
-    const phrase = trie.phraseOf(node);
-    if (phrase !== -1 && texts[phrase]?.at(-1) !== text) texts[phrase]?.push(text);
-  });
-  for (let text = 0; text < corpus.trainingTexts; text++) trie.merge(text, (phrase) => uses[phrase]!++);
-
+  const merging = new Merging(corpus, candidates);
+  const { uses } = merging;
   /** Ascending = order of going. Rare phrases are below zero. */
   const worth = (phrase: number): number => {
     const { pieces, words } = candidates[phrase]!;
@@ -38,25 +74,28 @@ export function eliminate(
     return used < minUses ? -(words.length + (minUses - used) / (minUses + 1)) : used * (pieces - 1);
   };
   const queue = new Queue(candidates.map((_, phrase) => worth(phrase)));
-  let left = candidates.length;
-  const changed = new Set<number>();
   for (let worst = queue.first(); worst !== -1; worst = queue.first()) {
-    if (worth(worst) >= 0 && left <= cap) break;
+    if (worth(worst) >= 0 && queue.size <= cap) break;
     queue.remove(worst);
-    left -= 1;
-    const affected = texts[worst]!;
-    changed.clear();
-    const note = (change: number) => (phrase: number) => {
-      uses[phrase]! += change;
-      changed.add(phrase);
-    };
-    for (const text of affected) trie.merge(text, note(-1));
-    trie.remove(worst);
-    for (const text of affected) trie.merge(text, note(1));
-    changed.delete(worst);
-    for (const phrase of changed) queue.update(phrase, worth(phrase));
+    for (const phrase of merging.toggle(worst)) if (phrase !== worst) queue.update(phrase, worth(phrase));
   }
-  return candidates.flatMap((_, candidate) => (queue.has(candidate) ? [{ candidate, uses: uses[candidate]! }] : []));
+
+  const kept = candidates.map((_, phrase) => queue.has(phrase));
+  let left = queue.size;
+  // Each return saves pieces, so this ends.
+  for (let returned = true; returned;) {
+    returned = false;
+    for (let phrase = 0; phrase < candidates.length && left < cap; phrase++) {
+      if (kept[phrase]) continue;
+      const before = merging.saved;
+      const changed = [...merging.toggle(phrase)];
+      if (merging.saved > before && changed.every((other) => uses[other]! >= minUses)) {
+        kept[phrase] = returned = true;
+        left += 1;
+      } else merging.toggle(phrase);
+    }
+  }
+  return candidates.flatMap((_, candidate) => (kept[candidate] ? [{ candidate, uses: uses[candidate]! }] : []));
 }
 
 /** Binary heap of the indices 0..n-1 by key, ties: the larger index first. */
@@ -64,7 +103,7 @@ class Queue {
   private readonly heap: Int32Array;
   private readonly place: Int32Array;
   private readonly keys: Float64Array;
-  private size: number;
+  size: number;
 
   constructor(keys: readonly number[]) {
     this.size = keys.length;

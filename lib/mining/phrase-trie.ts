@@ -13,16 +13,18 @@ export class PhraseTrie {
   size = 1;
   /** Phrase that ends at a node, or -1. */
   private readonly phraseAt: number[] = [-1];
+  /** Child of the root by word, 0 = none: most words begin no phrase, so most steps end here. */
+  private readonly roots: Int32Array;
+  /** Children of the other nodes. */
   private readonly edges = new Map<number, number>();
-  private readonly fanout: number;
-  private readonly removed: Uint8Array;
+  private readonly absent: Uint8Array;
 
   constructor(
     private readonly corpus: Corpus,
     phrases: readonly Phrase[],
   ) {
-    this.fanout = 2 * corpus.lexicon.words.length;
-    this.removed = new Uint8Array(phrases.length);
+    this.roots = new Int32Array(corpus.lexicon.words.length);
+    this.absent = new Uint8Array(phrases.length);
     phrases.forEach((phrase, index) => {
       const nodes = this.path(phrase, true);
       this.phraseAt[nodes.at(-1)!] = index;
@@ -40,22 +42,28 @@ export class PhraseTrie {
     for (let text = first; text < last; text++) {
       const end = starts[text + 1]!;
       for (let begin = starts[text]!; begin < end; begin++) {
-        let node = this.step(0, begin, false);
+        let node = this.step(0, begin);
         for (let at = begin + 1; node !== -1; at++) {
           visit(node, text);
-          node = at < end ? this.step(node, at, true) : -1;
+          node = at < end ? this.step(node, at) : -1;
         }
       }
     }
   }
 
-  /** The phrase that ends at a node, or -1. */
-  phraseOf(node: number): number {
-    return this.phraseAt[node]!;
+  /** Texts of [first, last) that contain each phrase, ascending. */
+  textsOfPhrases(first: number, last: number): number[][] {
+    const texts = Array.from(this.absent, (): number[] => []);
+    this.forEachOccurrence(first, last, (node, text) => {
+      const containing = texts[this.phraseAt[node]!];
+      if (containing !== undefined && containing.at(-1) !== text) containing.push(text);
+    });
+    return texts;
   }
 
-  remove(phrase: number): void {
-    this.removed[phrase] = 1;
+  /** Absent phrases are not merged. */
+  setPresent(phrase: number, present: boolean): void {
+    this.absent[phrase] = present ? 0 : 1;
   }
 
   /**
@@ -68,42 +76,46 @@ export class PhraseTrie {
     for (let begin = starts[text]!; begin < end;) {
       let next = begin + 1;
       let longest = -1;
-      let node = this.step(0, begin, false);
+      let node = this.step(0, begin);
       for (let at = begin + 1; node !== -1; at++) {
         const phrase = this.phraseAt[node]!;
-        if (phrase !== -1 && !this.removed[phrase]) {
+        if (phrase !== -1 && !this.absent[phrase]) {
           longest = phrase;
           next = at;
         }
-        node = at < end ? this.step(node, at, true) : -1;
+        node = at < end ? this.step(node, at) : -1;
       }
       if (longest !== -1) use(longest);
       begin = next;
     }
   }
 
-  private step(node: number, at: number, inside: boolean): number {
-    const glued = inside && this.corpus.glued[at] ? 1 : 0;
-    return this.edges.get(this.edge(node, this.corpus.words[at]!, glued)) ?? -1;
+  /** Node after one more word, or -1. A phrase begins at any word and goes on only where glue agrees. */
+  private step(node: number, at: number): number {
+    const word = this.corpus.words[at]!;
+    if (node === 0) return this.roots[word]! || -1;
+    return this.edges.get(this.edge(node, word, this.corpus.glued[at]!)) ?? -1;
   }
 
+  /** Less than 2^53 for any number of nodes and words that fits in memory. */
   private edge(node: number, word: number, glued: number): number {
-    return node * this.fanout + 2 * word + glued;
+    return (node * this.roots.length + word) * 2 + glued;
   }
 
+  /** Nodes of a phrase's prefixes of 1, 2, ... words. */
   private path({ words, glued }: Phrase, create: boolean): number[] {
     const nodes: number[] = [];
-    let node = 0;
     words.forEach((word, i) => {
-      const edge = this.edge(node, word, i > 0 && glued?.[i] ? 1 : 0);
-      let child = this.edges.get(edge);
+      const edge = i === 0 ? -1 : this.edge(nodes[i - 1]!, word, glued?.[i] ? 1 : 0);
+      let child = i === 0 ? this.roots[word] || undefined : this.edges.get(edge);
       if (child === undefined) {
         if (!create) throw new RangeError('a phrase that is not in the trie');
         child = this.size++;
         this.phraseAt[child] = -1;
-        this.edges.set(edge, child);
+        if (i === 0) this.roots[word] = child;
+        else this.edges.set(edge, child);
       }
-      nodes.push((node = child));
+      nodes.push(child);
     });
     return nodes;
   }

@@ -1,4 +1,4 @@
-/** The mining job: texts -> new tokens with their report. METHOD: mine closed word sequences, keep cohesive ones, merge, keep what is used. */
+/** The mining job, from texts to new tokens: closed word sequences, of these the cohesive ones, of these those that merging uses. */
 import { AdaptuneError } from '../errors.js';
 import {
   buildCorpus,
@@ -116,8 +116,8 @@ export async function mineTokens(input: MineTokensInput): Promise<MineTokensResu
   const corpusOptions = await resolveCorpusOptions(tokenizer, options);
   const corpus = await stage('encode', () => tokenizedCorpus(input, corpusOptions));
   const distinctWords = corpus.lexicon.words.length;
-  let chosen: TokenReport[];
-  let mined: MineTokensResult['mined'] = null;
+  let chosen: TokenReport[] = [];
+  let mined: MineTokensResult['mined'] = null as MineTokensResult['mined'];
   let rejected: RejectedEntry[] = [];
   if (options.tokens != null) {
     ({ chosen, rejected } = await stage('choose', () =>
@@ -137,20 +137,19 @@ export async function mineTokens(input: MineTokensInput): Promise<MineTokensResu
       options.newTokens == null || options.newTokens === 'auto'
         ? tokenCap(tokenizer.baseVocabularySize, corpus.trainingTexts)
         : options.newTokens;
-    const minUses = options.minUses ?? TOKEN_DEFAULTS.minUses;
-    const [terms, cohesive] = await stage('choose', async () => {
-      const found = termCandidates(corpus, patterns);
-      const close = cohesiveCandidates(corpus, found, options.pplMax ?? TOKEN_DEFAULTS.pplMax);
-      return [found, await retokenized(corpus, close, tokenizer)] as const;
+    await stage('choose', async () => {
+      const terms = termCandidates(corpus, patterns);
+      const close = cohesiveCandidates(corpus, terms, options.pplMax ?? TOKEN_DEFAULTS.pplMax);
+      const cohesive = await retokenized(corpus, close, tokenizer);
+      chosen = chooseTokens(corpus, cohesive, { minUses: options.minUses ?? TOKEN_DEFAULTS.minUses, cap });
+      mined = {
+        frequent: visited.slice(2).reduce((a, b) => a + b, 0),
+        closed: patterns.filter(({ items }) => items.length >= 2).length,
+        terms: terms.length,
+        cohesive: cohesive.length,
+        cap,
+      };
     });
-    chosen = await stage('choose', () => chooseTokens(corpus, cohesive, { minUses, cap }));
-    mined = {
-      frequent: visited.slice(2).reduce((a, b) => a + b, 0),
-      closed: patterns.filter(({ items }) => items.length >= 2).length,
-      terms: terms.length,
-      cohesive: cohesive.length,
-      cap,
-    };
   }
   return {
     chosen,
