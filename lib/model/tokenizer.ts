@@ -52,8 +52,8 @@ export interface SpecialIds {
 
 /** What of tokenizer_config.json is kept. */
 interface Config {
-  padding: string | null;
-  mask: string | null;
+  padding: string;
+  mask: string;
   maxLength: number | null;
 }
 
@@ -88,13 +88,12 @@ export class Tokenizer {
     this.phrases = entries.slice(baseSize);
 
     const ids = new Map(entries.slice(0, baseSize).map((entry, id) => [entry, id]));
-    const optional = (token: string | null) => (token === null ? null : (ids.get(token) ?? null));
     this.special = {
       unknown: ids.get(parts.unknown)!,
       classifier: ids.get(parts.classifier)!,
       separator: ids.get(parts.separator)!,
-      padding: optional(config.padding),
-      mask: optional(config.mask),
+      padding: ids.get(config.padding) ?? null,
+      mask: ids.get(config.mask) ?? null,
     };
     this.#pieces = { ids, unknown: this.special.unknown, continuation: parts.continuation, maxWord: parts.maxWord };
     this.#normalizer = this.#library.getNormalizer()!;
@@ -127,7 +126,7 @@ export class Tokenizer {
     return this.#normalizer
       .normalizeString(text)
       .replace(/\p{White_Space}+/gu, ' ')
-      .trim();
+      .replace(/^ | $/g, '');
   }
 
   /** Words and punctuation marks of a text, normalized: what WordPiece cuts into pieces. */
@@ -209,6 +208,7 @@ export class Tokenizer {
   files(maxLength: number): { 'tokenizer.json': string; 'tokenizer_config.json': string } {
     const { unknown, classifier, separator, normalizer } = this.#parts;
     const { padding, mask } = this.#config;
+    // Of names that are no entries, transformers would make new ones, beyond the embedding table.
     const config = {
       tokenizer_class: 'PreTrainedTokenizerFast',
       model_max_length: maxLength,
@@ -216,8 +216,8 @@ export class Tokenizer {
       unk_token: unknown,
       cls_token: classifier,
       sep_token: separator,
-      ...(padding === null ? {} : { pad_token: padding }),
-      ...(mask === null ? {} : { mask_token: mask }),
+      ...(this.special.padding === null ? {} : { pad_token: padding }),
+      ...(this.special.mask === null ? {} : { mask_token: mask }),
     };
     const text = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
     return { 'tokenizer.json': text(this.json), 'tokenizer_config.json': text(config) };

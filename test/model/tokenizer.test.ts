@@ -169,6 +169,13 @@ describe('tokenizer', () => {
     }
   });
 
+  it('names no special tokens in its files that are no entries', () => {
+    const tokenizer = Tokenizer.fromJson(base.json, { pad_token: '<pad>', mask_token: { content: 'the' } });
+    expect(tokenizer.special).to.include({ padding: null, mask: library().tokenToId('the') });
+    const config = JSON.parse(tokenizer.files(9)['tokenizer_config.json']) as object;
+    expect(config).to.include({ mask_token: 'the' }).and.not.to.have.property('pad_token');
+  });
+
   it('names what is missing or wrong', async () => {
     const refused = async (work: Promise<unknown>, code: string, message: RegExp) => {
       const error = await work.then(
