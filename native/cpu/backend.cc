@@ -5,12 +5,15 @@
 #include "cpu/cpu.h"
 #include "cpu/ops_cpu.h"
 
-// One static library per instruction set; each object of it fills its part of the table.
+// One static library per instruction set that the builder adds; each object of it fills its part of the
+// table.
 #define ADAPTUNE_ISA_FAMILIES(X, isa) X(isa, gemm) X(isa, norm) X(isa, attention) X(isa, reduce) X(isa, adamw)
 #define ADAPTUNE_DECLARE(isa, family) extern "C" void adaptune_##isa##_##family(adaptune::IsaTable*);
 ADAPTUNE_ISA_FAMILIES(ADAPTUNE_DECLARE, scalar)
-#if defined(__x86_64__)
+#if defined(ADAPTUNE_HAS_AVX2)
 ADAPTUNE_ISA_FAMILIES(ADAPTUNE_DECLARE, avx2)
+#endif
+#if defined(ADAPTUNE_HAS_AVX512)
 ADAPTUNE_ISA_FAMILIES(ADAPTUNE_DECLARE, avx512)
 #endif
 
@@ -41,12 +44,13 @@ Backend make(const char* name, std::initializer_list<Fill> families) {
 const Backend* find(const char* isa) {
   static const Backend scalar = make("scalar", {ADAPTUNE_ISA_FAMILIES(ADAPTUNE_LIST, scalar)});
   if (std::strcmp(isa, "scalar") == 0) return &scalar;
-#if defined(__x86_64__)
+#if defined(ADAPTUNE_HAS_AVX2)
   static const Backend avx2 = make("avx2", {ADAPTUNE_ISA_FAMILIES(ADAPTUNE_LIST, avx2)});
+  if (std::strcmp(isa, "avx2") == 0 && cpu_features().avx2) return &avx2;
+#endif
+#if defined(ADAPTUNE_HAS_AVX512)
   static const Backend avx512 = make("avx512", {ADAPTUNE_ISA_FAMILIES(ADAPTUNE_LIST, avx512)});
-  static const CpuFeatures features = cpu_features();
-  if (features.avx2 && std::strcmp(isa, "avx2") == 0) return &avx2;
-  if (features.avx512 && std::strcmp(isa, "avx512") == 0) return &avx512;
+  if (std::strcmp(isa, "avx512") == 0 && cpu_features().avx512) return &avx512;
 #endif
   return nullptr;
 }

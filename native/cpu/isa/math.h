@@ -1,6 +1,7 @@
-// exp, the normal distribution, tanh and the dropout mask on vectors. Polynomials: weighted minimax fits
-// (Lawson) of our own in double; errors measured over 2^22 points: exp 1.1 ulp, cdf 3e-7 relative for |x| <=
-// 5, tanh 2 ulp.
+// exp, the normal distribution, tanh and the dropout mask on vectors. Polynomials: our own weighted minimax
+// fits (Lawson) in double. Largest errors over 2^20 points each: exp 1.0 ulp on [-87, 88], tanh 1.3 ulp on
+// [-10, 10], Phi 1.4e-7 absolute and 1.2e-6 relative on [-6, 6], gelu 4e-7 absolute there (single precision 1
+// + erf loses all digits at -6).
 #pragma once
 #include "cpu/isa/table.h"
 #include "cpu/isa/vec.h"

@@ -55,7 +55,7 @@ void column_moments(const float* x, int64_t ld, int64_t rows, int64_t count, boo
   for (; c + kH <= count; c += kH) {
     const auto value = [&](int64_t row) {
       const vd v = load_wide(x + row * ld + c);
-      return magnitude ? (v < 0 ? -v : v) : v;
+      return magnitude ? abs(v) : v;
     };
     vd sum = {}, squares = {};
     for (int64_t row = 0; row < rows; ++row) sum += value(row);

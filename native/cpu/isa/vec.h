@@ -125,6 +125,7 @@ ADAPTUNE_INLINE vq multiply_low(vq a, vq b) {
 
 ADAPTUNE_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
 ADAPTUNE_INLINE vf abs(vf x) { return (vf)((vi)x & 0x7FFFFFFF); }
+ADAPTUNE_INLINE vd abs(vd x) { return (vd)((vq)x & 0x7FFFFFFFFFFFFFFFu); }
 ADAPTUNE_INLINE vf copy_sign(vf magnitude, vf sign) {
   return (vf)((vi)magnitude | ((vi)sign & static_cast<int32_t>(0x80000000u)));
 }
@@ -163,25 +164,39 @@ constexpr vq kLane = {0, 1};
 #endif
 
 // Sum and largest of the lanes, by halves: one fixed order.
+typedef float f2 __attribute__((vector_size(8)));
+typedef float f4 __attribute__((vector_size(16)));
+template <class Op>
+ADAPTUNE_INLINE float fold(f4 x, Op op) {
+  const f2 y = op(__builtin_shufflevector(x, x, 0, 1), __builtin_shufflevector(x, x, 2, 3));
+  return op(y[0], y[1]);
+}
+#if defined(__AVX2__)
+typedef float f8 __attribute__((vector_size(32)));
+template <class Op>
+ADAPTUNE_INLINE float fold(f8 x, Op op) {
+  return fold(op(__builtin_shufflevector(x, x, 0, 1, 2, 3), __builtin_shufflevector(x, x, 4, 5, 6, 7)), op);
+}
+#endif
+#if defined(__AVX512F__)
+template <class Op>
+ADAPTUNE_INLINE float fold(vf x, Op op) {
+  return fold(op(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7),
+                 __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15)),
+              op);
+}
+#endif
 ADAPTUNE_INLINE float sum_lanes(vf x) {
-  float lane[kW];
-  store(lane, x);
-  for (int half = kW / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
+  return fold(x, [](auto a, auto b) { return a + b; });
+}
+ADAPTUNE_INLINE float max_lanes(vf x) {
+  return fold(x, [](auto a, auto b) { return a > b ? a : b; });
 }
 ADAPTUNE_INLINE double sum_lanes(vd x) {
   double lane[kW / 2];
   store(lane, x);
   for (int half = kW / 4; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
-}
-ADAPTUNE_INLINE float max_lanes(vf x) {
-  float lane[kW];
-  store(lane, x);
-  for (int half = kW / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
   return lane[0];
 }
 
