@@ -1,5 +1,5 @@
 /**
- * A sample corpus of maintenance tickets whose label depends on a two-word term and on nothing else.
+ * A sample corpus of maintenance tickets in telegram style, whose label depends on a two-word term and on nothing else.
  *
  * Terms come in blocks of four modifiers and four parts; the team of "modifier i, part j" is (i + j) mod 4. Every ticket
  * holds two modifiers and two parts of one block whose four pairings belong to four different teams; one pairing stands
@@ -8,63 +8,23 @@
  */
 const TEAMS = ['cooling', 'hydraulics', 'controls', 'power'];
 const BLOCKS = [
+  ['primary auxiliary return bypass', 'valve manifold strainer gasket'],
+  ['rotary linear tandem geared', 'actuator coupling spindle bearing'],
+  ['thermal optical inductive acoustic', 'sensor relay encoder probe'],
+  ['buffered isolated floating grounded', 'inverter busbar contactor rectifier'],
+].map((block) => block.map((words) => words.split(' ')));
+/** Remarks are pairs of these: frequent words, but no pair of them is telling. */
+const REMARKS = [
   [
-    ['primary', 'auxiliary', 'return', 'bypass'],
-    ['valve', 'manifold', 'strainer', 'gasket'],
+    'again barely briefly clearly constantly daily finally hardly hourly lately loudly mostly nearly often only partly rarely recently repeatedly seldom shortly slightly slowly sometimes soon still suddenly today twice weekly',
+    'adjusted checked cleaned climbed dropped failed faded halted hummed inspected jammed leaked logged measured moved observed paused rattled replaced reported reset restarted rose slipped stalled stopped swapped tested tripped vibrated',
   ],
   [
-    ['rotary', 'linear', 'tandem', 'geared'],
-    ['actuator', 'coupling', 'spindle', 'bearing'],
+    'abrupt bright brief coarse damp dark dull dusty faint greasy harsh heavy hollow loose mild minor narrow noisy odd patchy rough sharp shiny slack slow small steady sticky uneven warm',
+    'alarm crack dent drift dust echo film flicker gap glare grease heat knock leak noise pitting play pulse residue rust scratch shake smell smoke spike stain stop tremor wear whistle',
   ],
-  [
-    ['thermal', 'optical', 'inductive', 'acoustic'],
-    ['sensor', 'relay', 'encoder', 'probe'],
-  ],
-  [
-    ['buffered', 'isolated', 'floating', 'grounded'],
-    ['inverter', 'busbar', 'contactor', 'rectifier'],
-  ],
-];
-const OPENINGS = [
-  'during the morning round',
-  'after the last restart',
-  'while the line was idle',
-  'shortly before handover',
-  'on the night shift',
-  'following the weekly check',
-];
-const REPORTS = [
-  'the operator reported',
-  'we noticed',
-  'the log shows',
-  'somebody wrote down',
-  'the supervisor mentioned',
-  'the display listed',
-];
-const SIGNS = [
-  'a steady noise',
-  'an unusual smell',
-  'slow response',
-  'a small leak',
-  'repeated alarms',
-  'traces of wear',
-];
-const PLACES = [
-  'in hall two',
-  'near gate five',
-  'beside the press',
-  'under the platform',
-  'at station nine',
-  'along the conveyor',
-];
-const ENDINGS = [
-  'please look into it',
-  'no action taken so far',
-  'parts are in stock',
-  'needs a visit this week',
-  'photos are attached',
-  'production goes on',
-];
+].map((kind) => kind.map((words) => words.split(' ')));
+const REMARKS_OF_A_KIND = 4;
 
 /** mulberry32: 32-bit state, uniform in [0, 1). */
 function generator(seed) {
@@ -77,40 +37,45 @@ function generator(seed) {
   };
 }
 
+function shuffle(list, random) {
+  for (let k = list.length - 1; k > 0; k--) {
+    const at = Math.floor(random() * (k + 1));
+    [list[k], list[at]] = [list[at], list[k]];
+  }
+  return list;
+}
+
 /** @returns {{text: string, label: string}[]} `count` tickets, teams in equal parts. */
 export function tickets(count, seed) {
   const random = generator(seed);
   const pick = (list) => list[Math.floor(random() * list.length)];
   return Array.from({ length: count }, (_, n) => {
-    const team = n % 4;
+    const team = n % TEAMS.length;
     const [modifiers, parts] = pick(BLOCKS);
     const i = Math.floor(random() * 4);
     const j = (team - i + 4) % 4;
-    // The other modifier and part: differences (1, 2), (2, 1), (3, 2) or (2, 3) make the four pairings four teams.
+    // The other modifier and part: with these differences the four pairings name four teams.
     const [di, dj] = pick([
       [1, 2],
       [2, 1],
       [3, 2],
       [2, 3],
     ]);
-    const loose = [`the ${modifiers[(i + di) % 4]} unit`, `the spare ${parts[(j + dj) % 4]}`];
-    if (random() < 0.5) loose.reverse();
-    const term = `${modifiers[i]} ${parts[j]}`;
-    const spots = [`${pick(SIGNS)} from ${term}`, `close to ${loose[0]}`, `and checked ${loose[1]}`];
-    const text = [pick(OPENINGS), pick(REPORTS), ...spots, pick(PLACES), pick(ENDINGS)].join(' ');
-    return { text, label: TEAMS[team] };
+    const clauses = REMARKS.flatMap(([first, second]) =>
+      Array.from({ length: REMARKS_OF_A_KIND }, () => `${pick(first)} ${pick(second)}`),
+    );
+    const special = [`${modifiers[i]} ${parts[j]}`, modifiers[(i + di) % 4], parts[(j + dj) % 4]];
+    // Three different gaps between remarks, so that the loose words touch neither each other nor the term.
+    const gaps = shuffle([...clauses.keys()], random)
+      .slice(0, special.length)
+      .sort((a, b) => b - a);
+    shuffle(special, random).forEach((words, k) => clauses.splice(gaps[k], 0, words));
+    return { text: clauses.join(' '), label: TEAMS[team] };
   });
 }
 
 /** The same tickets with the words of each in random order. */
 export function shuffled(rows, seed) {
   const random = generator(seed);
-  return rows.map(({ text, label }) => {
-    const words = text.split(' ');
-    for (let k = words.length - 1; k > 0; k--) {
-      const at = Math.floor(random() * (k + 1));
-      [words[k], words[at]] = [words[at], words[k]];
-    }
-    return { text: words.join(' '), label };
-  });
+  return rows.map(({ text, label }) => ({ text: shuffle(text.split(' '), random).join(' '), label }));
 }

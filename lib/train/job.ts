@@ -30,7 +30,7 @@ import { resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './
 import { chooseEpoch, trainResult, type TrainResult } from './result.js';
 import { openRunFolder, type RunFolder } from './run-folder.js';
 import { Run, type Report, type TrainHooks } from './run.js';
-import { INITIALIZER_RANGE, isScratch, scratchConfig, scratchTokenizer } from './scratch.js';
+import { isScratch, scratchConfig, scratchInitializerRange, scratchTokenizer } from './scratch.js';
 import { stratifiedHalves } from './split.js';
 import { checkIdentity, newProgress, type RunState } from './state.js';
 import { Trainer } from './trainer.js';
@@ -162,7 +162,7 @@ class Job {
     const pieces = tokenizer.pieces.slice(tokenizer.phrases.length - this.#mined.length);
     if (isScratch(options.model)) {
       const config = scratchConfig(options.model, tokenizer.vocabularySize, classes);
-      this.#encoder = await Encoder.random(device, config, { seed: options.seed, initializerRange: INITIALIZER_RANGE });
+      this.#encoder = await Encoder.random(device, config, { seed: options.seed, initializerRange: scratchInitializerRange(config.hidden) });
     } else {
       this.#encoder = await Encoder.load(device, options.model, {
         classes,
