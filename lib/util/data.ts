@@ -5,9 +5,9 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { AdaptuneError } from '../errors.js';
-import { LINE_LIMIT, readLines } from './files.js';
-import type { Line } from './files.js';
 import { isObject, show } from './json.js';
+import { LINE_LIMIT, readLines } from './lines.js';
+import type { Line } from './lines.js';
 
 export interface ReadTextsOptions {
   /** Name of the text column. */

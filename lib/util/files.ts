@@ -1,7 +1,7 @@
 /**
- * The one door to the file system: nothing else in lib/ imports node:fs. Every operation passes `through`, so that a
- * test can fail, shorten or kill the k-th one (`setFaultPlan`), and every failure becomes an E_FILE that names the path,
- * what was expected and what came.
+ * The one door to the file system: nothing else in lib/ imports node:fs. Every operation passes `through` (faults.ts), so
+ * that a test can fail, shorten or kill the k-th one, and every failure is an E_FILE that names the path, what was
+ * expected and what came.
  *
  * Durability: data reach the disk by fsync before the name does by rename, and the folder is synced after it. Nothing is
  * deleted here but temporaries that the same call created, except by `remove`.
@@ -9,89 +9,26 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { lstat, mkdir, open, readdir, realpath, rename as renameFile, rmdir, statfs, unlink } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename as renameFile,
+  rmdir,
+  stat as statFile,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AdaptuneError } from '../errors.js';
+import { record, through } from './faults.js';
 import { invalidUtf8At } from './utf8.js';
 
-export type Operation = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'remove' | 'mkdir' | 'list' | 'stat';
-
-/**
- * `kill` ends the process by SIGKILL (in the middle of a write), `short` moves fewer bytes than asked, anything else is
- * an errno name that the operation fails with.
- */
-export interface FaultPlan {
-  /** Count and hit only this operation; default: all. */
-  operation?: Operation;
-  /** The first operation hit, counted from 1. */
-  k: number;
-  repeat?: 'once' | 'always';
-  error: 'kill' | 'short' | 'ENOSPC' | 'EIO' | 'EROFS' | 'EACCES' | 'EMFILE' | 'EINTR';
-}
-
-let plan: FaultPlan | null = null;
-let operations = 0;
-
-/** Test door: arms a fault, or null to disarm. The count of operations starts again at 0. */
-export function setFaultPlan(next: FaultPlan | null): void {
-  plan = next;
-  operations = 0;
-}
-
-/** Operations (those that the plan counts) since `setFaultPlan`. */
-export function operationCount(): number {
-  return operations;
-}
-
-function due(operation: Operation): FaultPlan['error'] | null {
-  if (plan?.operation !== undefined && plan.operation !== operation) return null;
-  operations++;
-  if (!plan) return null;
-  return operations === plan.k || (plan.repeat === 'always' && operations > plan.k) ? plan.error : null;
-}
-
-function die(): never {
-  process.kill(process.pid, 'SIGKILL');
-  throw new Error('unreachable');
-}
-
-function fileError(path: string, expected: string, error: unknown): unknown {
-  if (!(error instanceof Error) || typeof (error as NodeJS.ErrnoException).code !== 'string') return error;
-  if (error instanceof AdaptuneError) return error;
-  // Node: "ENOENT: no such file or directory, open '/x'"
-  const came = error.message.split(', ', 1)[0]!;
-  return new AdaptuneError('E_FILE', `${path}: expected ${expected}, came ${came}`, { cause: error });
-}
-
-/** Calls that a signal interrupted are tried again this often. */
-const INTERRUPTS = 100;
-
-/** One operation of the file system. `work` gets true when the plan asks it to move fewer bytes than it could. */
-async function through<T>(
-  operation: Operation,
-  path: string,
-  expected: string,
-  work: (short: boolean) => Promise<T>,
-  killed?: () => Promise<unknown>,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const fault = due(operation);
-      if (fault === 'kill') {
-        await killed?.();
-        die();
-      }
-      if (fault !== null && fault !== 'short') {
-        throw Object.assign(new Error(`${fault}: injected fault, ${operation}`), { code: fault });
-      }
-      return await work(fault === 'short');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EINTR' && attempt < INTERRUPTS) continue;
-      throw fileError(path, expected, error);
-    }
-  }
-}
+export { operationCount, setFaultPlan, setRecorder } from './faults.js';
+export type { FaultPlan, Operation, Recorded } from './faults.js';
 
 export interface FileStat {
   /** Bytes. */
@@ -273,6 +210,7 @@ async function writeAll(handle: FileHandle, path: string, bytes: Uint8Array): Pr
       half,
     );
     if (n === 0) throw new AdaptuneError('E_FILE', `${path}: expected to write ${left} bytes, came 0`);
+    record({ operation: 'write', path, data: bytes.slice(done, done + n) });
     done += n;
   }
 }
@@ -280,6 +218,7 @@ async function writeAll(handle: FileHandle, path: string, bytes: Uint8Array): Pr
 /** Creates `path` (it must not exist), writes and syncs it; on failure the file is removed again. */
 async function create(path: string, chunks: Chunks): Promise<void> {
   const handle = await through('open', path, 'a new file', () => open(path, 'wx'));
+  record({ operation: 'open', path });
   try {
     try {
       // Small chunks are gathered: one call of the system per CHUNK bytes.
@@ -299,11 +238,12 @@ async function create(path: string, chunks: Chunks): Promise<void> {
       }
       await flush();
       await through('sync', path, 'a durable write', () => handle.sync());
+      record({ operation: 'sync', path });
     } finally {
       await handle.close();
     }
   } catch (error) {
-    await through('remove', path, 'a removable file', () => unlink(path)).catch(() => {});
+    await removeFile(path).catch(() => {});
     throw error;
   }
 }
@@ -318,7 +258,7 @@ export async function writeAtomic(path: string, chunks: Chunks): Promise<void> {
   try {
     await rename(temporary, path);
   } catch (error) {
-    await through('remove', temporary, 'a removable file', () => unlink(temporary)).catch(() => {});
+    await removeFile(temporary).catch(() => {});
     throw error;
   }
   await syncDirectory(dirname(path));
@@ -337,9 +277,16 @@ export async function writeDurable(path: string, chunks: Chunks): Promise<void> 
   await create(path, chunks);
 }
 
-/** Creates the folder and its parents; an existing folder is fine. */
+/** Creates the folder and its parents, durably; an existing folder is fine. */
 export async function makeDirectory(path: string): Promise<void> {
-  await through('mkdir', path, 'a folder', () => mkdir(path, { recursive: true }));
+  const first = await through('mkdir', path, 'a folder', () => mkdir(path, { recursive: true }));
+  if (first === undefined) return;
+  const created = [resolve(path)];
+  while (created.at(-1) !== resolve(first)) created.push(dirname(created.at(-1)!));
+  for (const folder of created.toReversed()) {
+    record({ operation: 'mkdir', path: folder });
+    await syncDirectory(dirname(folder));
+  }
 }
 
 /** Names in a folder, sorted by UTF-16 code unit. */
@@ -350,11 +297,13 @@ export async function list(path: string): Promise<string[]> {
 /** Follows links; null when nothing is there. */
 export async function statOrNull(path: string): Promise<FileStat | null> {
   return through('stat', path, 'a file or folder', async () => {
-    const target = await realpath(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+    try {
+      return fileStat(await statFile(path, { bigint: true }));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return null;
       throw error;
-    });
-    return target === null ? null : fileStat(await lstat(target, { bigint: true }));
+    }
   });
 }
 
@@ -376,13 +325,20 @@ export async function realPath(path: string): Promise<string> {
 /** Removes a file, a link (not what it points to), or a folder with all that it holds, one entry at a time. */
 export async function remove(path: string): Promise<void> {
   const found = fileStat(await through('stat', path, 'a file or folder', () => lstat(path, { bigint: true })));
-  if (!found.isDirectory) return through('remove', path, 'a removable file', () => unlink(path));
+  if (!found.isDirectory) return removeFile(path);
   for (const name of await list(path)) await remove(join(path, name));
-  return through('remove', path, 'an empty folder', () => rmdir(path));
+  await through('remove', path, 'an empty folder', () => rmdir(path));
+  record({ operation: 'remove', path });
+}
+
+async function removeFile(path: string): Promise<void> {
+  await through('remove', path, 'a removable file', () => unlink(path));
+  record({ operation: 'remove', path });
 }
 
 export async function rename(from: string, to: string): Promise<void> {
   await through('rename', to, `to be replaced by ${from}`, () => renameFile(from, to));
+  record({ operation: 'rename', path: to, from });
 }
 
 /** Makes the names in a folder durable. */
@@ -392,6 +348,7 @@ export async function syncDirectory(path: string): Promise<void> {
   const handle = await through('open', path, 'a folder', () => open(path, 'r'));
   try {
     await through('sync', path, 'a durable folder', () => handle.sync());
+    record({ operation: 'sync', path });
   } finally {
     await handle.close();
   }
@@ -404,64 +361,4 @@ export async function requireSpace(path: string, bytes: number): Promise<void> {
   if (free < bytes) {
     throw new AdaptuneError('E_FILE', `${path}: expected ${bytes} bytes of free space, came ${free}`);
   }
-}
-
-export interface Line {
-  /** Counted from 1. */
-  line: number;
-  text: string;
-}
-
-/** Longer lines are refused: 16 MiB. */
-export const LINE_LIMIT = 1 << 24;
-
-/**
- * Lines of a UTF-8 file or of standard input (`-`): LF or CRLF ends (kept when `ends`), a byte order mark is dropped, a
- * last line without end counts. NUL, bytes that are not UTF-8 and lines over 16 MiB are E_DATA with their line number.
- */
-export async function* readLines(path: string, options: { ends?: boolean } = {}): AsyncGenerator<Line> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  const name = path === '-' ? 'standard input' : path;
-  let line = 0;
-  const finish = (parts: Uint8Array[], length: number): Line => {
-    line++;
-    let bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
-    const fail = (came: string) =>
-      new AdaptuneError('E_DATA', `${name}: line ${line}: expected UTF-8 text, came ${came}`);
-    if (line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3);
-    const nul = bytes.indexOf(0);
-    if (nul >= 0) throw fail(`a NUL at byte ${nul} of the line`);
-    let text: string;
-    try {
-      text = decoder.decode(bytes);
-    } catch {
-      throw fail(`other bytes at byte ${invalidUtf8At(bytes)} of the line`);
-    }
-    if (!options.ends) text = text.replace(/\r?\n$/, '');
-    return { line, text };
-  };
-  let parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of readChunks(path)) {
-    let begin = 0;
-    while (begin < chunk.length) {
-      const newline = chunk.indexOf(10, begin);
-      const end = newline < 0 ? chunk.length : newline + 1;
-      parts.push(chunk.subarray(begin, end));
-      length += end - begin;
-      begin = end;
-      if (length > LINE_LIMIT) {
-        throw new AdaptuneError(
-          'E_DATA',
-          `${name}: line ${line + 1}: expected at most ${LINE_LIMIT} bytes, came more (is this a text file with one row a line?)`,
-        );
-      }
-      if (newline >= 0) {
-        yield finish(parts, length);
-        parts = [];
-        length = 0;
-      }
-    }
-  }
-  if (length > 0) yield finish(parts, length);
 }

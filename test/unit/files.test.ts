@@ -1,19 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import fc from 'fast-check';
 import * as files from '../../lib/util/files.js';
 import { AdaptuneError } from '../../lib/errors.js';
 
@@ -27,12 +16,6 @@ async function failure(promise: Promise<unknown>): Promise<AdaptuneError> {
     return error as AdaptuneError;
   }
   throw new Error('expected a failure');
-}
-
-async function linesOf(path: string, options?: { ends?: boolean }): Promise<files.Line[]> {
-  const lines: files.Line[] = [];
-  for await (const line of files.readLines(path, options)) lines.push(line);
-  return lines;
 }
 
 describe('files', () => {
@@ -54,9 +37,11 @@ describe('files', () => {
       for (let i = 0; i < 3000; i++) yield `${i} ${'x'.repeat(300)}\n`;
     }
     await files.writeAtomic(path, slowly());
-    expect((await linesOf(path)).map((l) => l.text.split(' ')[0])).to.deep.equal(
-      Array.from({ length: 3000 }, (_, i) => `${i}`),
-    );
+    const lines = readFileSync(path, 'utf8').split('\n');
+    expect(lines.map((line) => line.split(' ')[0])).to.deep.equal([
+      ...Array.from({ length: 3000 }, (_, i) => `${i}`),
+      '',
+    ]);
     expect(await files.list(dir)).to.deep.equal(['a.txt']);
   });
 
@@ -123,56 +108,6 @@ describe('files', () => {
     symlinkSync(join(dir, 'kept'), join(dir, 'tree/link'));
     await files.remove(join(dir, 'tree'));
     expect(readdirSync(dir)).to.deep.equal(['kept']);
-  });
-
-  describe('lines', () => {
-    it('eats a byte order mark, CRLF and a missing last end', async () => {
-      writeFileSync(join(dir, 'a'), '\ufeffone\r\n\r\ntwo\rstill\nlast');
-      expect(await linesOf(join(dir, 'a'))).to.deep.equal([
-        { line: 1, text: 'one' },
-        { line: 2, text: '' },
-        { line: 3, text: 'two\rstill' },
-        { line: 4, text: 'last' },
-      ]);
-      expect((await linesOf(join(dir, 'a'), { ends: true })).map((l) => l.text).join('')).to.equal(
-        'one\r\n\r\ntwo\rstill\nlast',
-      );
-    });
-
-    it('gives back any text, whatever the length of the reads', async () => {
-      const path = join(dir, 'a');
-      const text = fc
-        .string({ unit: 'binary', maxLength: 40 })
-        .map((s) => Buffer.from(s.replaceAll('\0', ' ')).toString());
-      await fc.assert(
-        fc.asyncProperty(text, fc.boolean(), async (content, short) => {
-          writeFileSync(path, content);
-          if (short) files.setFaultPlan({ operation: 'read', k: 1, repeat: 'always', error: 'short' });
-          const lines = await linesOf(path, { ends: true });
-          files.setFaultPlan(null);
-          expect(lines.map((l) => l.text).join('')).to.equal(content.replace(/^\ufeff/, ''));
-          expect(lines.map((l) => l.line)).to.deep.equal(lines.map((_, i) => i + 1));
-        }),
-        { numRuns: 200 },
-      );
-    });
-
-    it('names the line and the byte of what is not text', async () => {
-      writeFileSync(join(dir, 'a'), Buffer.concat([Buffer.from('good\nbad '), Buffer.from([0xff]), Buffer.from('\n')]));
-      let error = await failure(linesOf(join(dir, 'a')));
-      expect(error.code).to.equal('E_DATA');
-      expect(error.message).to.contain('line 2: expected UTF-8 text, came other bytes at byte 4');
-      writeFileSync(join(dir, 'a'), 'good\ngood\nab\0');
-      error = await failure(linesOf(join(dir, 'a')));
-      expect(error.message).to.contain('line 3: expected UTF-8 text, came a NUL at byte 2');
-    });
-
-    it('refuses a line over the limit before holding all of it', async () => {
-      writeFileSync(join(dir, 'a'), Buffer.concat([Buffer.from('ok\n'), Buffer.alloc(3 * files.LINE_LIMIT, 97)]));
-      const error = await failure(linesOf(join(dir, 'a')));
-      expect(error.code).to.equal('E_DATA');
-      expect(error.message).to.contain('line 2: expected at most 16777216 bytes');
-    });
   });
 
   describe('faults', () => {
@@ -248,17 +183,5 @@ describe('files', () => {
     await files.requireSpace(dir, 1);
     const error = await failure(files.requireSpace(dir, Number.MAX_VALUE));
     expect(error.message).to.match(/expected \S+ bytes of free space, came \d+/);
-  });
-
-  it('reads standard input', () => {
-    const script = `
-      const { readLines } = await import(${JSON.stringify(door)});
-      for await (const { line, text } of readLines('-')) console.log(line, text);`;
-    const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-      input: 'a\r\nb',
-      encoding: 'utf8',
-    });
-    expect(child.stdout).to.equal('1 a\n2 b\n');
-    expect(existsSync(pathToFileURL(dir))).to.equal(true);
   });
 });
