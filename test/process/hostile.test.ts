@@ -1,0 +1,206 @@
+/** Hostile values for every argument, and every field of it, of every function of the addon (RELIABILITY 4, 43). */
+import { expect } from 'chai';
+import { AdaptuneError } from '../../lib/errors.js';
+import { binding, type Binding } from '../../lib/native/binding.js';
+import { BATCH, CONFIG, LABELS, PLAN, STEP, open, type Tiny } from './tiny.js';
+
+const thrown = new Error('from a getter');
+const throws = () => {
+  throw thrown;
+};
+const cyclic: Record<string, unknown> = {};
+cyclic['self'] = cyclic;
+
+function detached<T extends Int32Array | Float32Array | Uint8Array>(array: T): T {
+  structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] });
+  return array;
+}
+
+/** Made anew for every call: some are changed by it. */
+const HOSTILE: (() => unknown)[] = [
+  ...[undefined, null, true, false, '', '/nowhere/x', '__proto__/x', '\0', '\ud800/x', 'é'.repeat(70_000)],
+  ...[-1, -0, 0, 1, 1.5, 1e-320, 127, 2 ** 31, 2 ** 31 - 1, 2 ** 32, 2 ** 53, -(2 ** 53), 1e308],
+  ...[NaN, Infinity, -Infinity, 0n, 2n ** 70n, Symbol('s'), () => 1, class {}, /x/, new Date(NaN)],
+  ...[cyclic, Object.create(null), Object.freeze({}), new Map(), new WeakMap(), Promise.resolve()],
+].map((value) => () => value);
+HOSTILE.push(
+  () => [],
+  () => [[]],
+  () => [1, 2, 3],
+  () => Array(10),
+  () => Array.from({ length: 3 }, () => cyclic),
+  () => new Int32Array(),
+  () => Int32Array.of(0),
+  () => Int32Array.of(0, 3, 7),
+  () => Int32Array.of(7, 3, 0),
+  () => Int32Array.of(0, -5, 7),
+  () => Int32Array.of(0, 2 ** 31 - 1),
+  () => Int32Array.of(-(2 ** 31), 2 ** 31 - 1),
+  () => new Int32Array(7).fill(CONFIG.vocabulary),
+  () => new Int32Array(7).fill(-1),
+  () => new Float32Array(7).fill(NaN),
+  () => new Float32Array(2).fill(-1),
+  () => new Float32Array(CONFIG.hidden * 2).fill(Infinity),
+  () => new Float64Array(7),
+  () => new Uint8Array(3),
+  () => new Uint8ClampedArray(4),
+  () => new BigInt64Array(7),
+  () => Buffer.from('abc'),
+  () => new DataView(new ArrayBuffer(8)),
+  () => new ArrayBuffer(28),
+  () => new SharedArrayBuffer(28),
+  () => new Int32Array(new SharedArrayBuffer(28)),
+  () => new Float32Array(new SharedArrayBuffer(8)),
+  () => detached(Int32Array.of(0, 3, 7)),
+  () => detached(new Float32Array(7)),
+  () => detached(new Uint8Array(64)),
+  () => shrunk(),
+  () => new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws }),
+  () => new Proxy(Int32Array.of(0, 3, 7), {}),
+  () => Object.defineProperty({ length: 3 }, 'ids', { get: throws }),
+  () => Object.create(Int32Array.prototype) as unknown,
+  () => ({ ids: Int32Array.of(1), offsets: Int32Array.of(0, 1), typeIds: Int32Array.of(2) }),
+  () => ({ units: NaN, head: 1e39, rows: -1 }),
+);
+
+/** A view whose resizable buffer ends before it does. */
+function shrunk(): Int32Array {
+  const Resizable = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: object,
+  ) => ArrayBuffer & { resize(bytes: number): void };
+  const buffer = new Resizable(64, { maxByteLength: 64 });
+  const view = new Int32Array(buffer, 8, 7);
+  buffer.resize(4);
+  return view;
+}
+
+type Path = (string | number)[];
+
+/** Every place in a value that a function may read: itself, fields, items. */
+function places(value: unknown, path: Path = []): Path[] {
+  const plain = Array.isArray(value) || (typeof value === 'object' && value?.constructor === Object);
+  const keys = plain ? Object.keys(value as object) : [];
+  return [path, ...keys.flatMap((key) => places((value as Record<string, unknown>)[key], [...path, key]))];
+}
+
+function replaced(value: unknown, [first, ...rest]: Path, by: unknown): unknown {
+  if (first === undefined) return by;
+  const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) }) as Record<string, unknown>;
+  copy[first] = replaced(copy[first], rest, by);
+  return copy;
+}
+
+describe('hostile values', function () {
+  let tiny: Tiny;
+  let table: Partial<Record<keyof Binding, unknown[]>>;
+
+  before(async () => {
+    tiny = await open('scalar', 1);
+    const { device, model } = tiny;
+    const trainer = binding().createTrainer(model, PLAN);
+    const calibration = binding().createCalibration(model);
+    const token = binding().createToken();
+    const bias = 'pooler.dense.bias';
+    table = {
+      containerLimits: ['/nowhere'],
+      failAllocation: [0, false],
+      philox: [1, 2, 3, 4, 5],
+      lockFile: ['/nowhere/at/all'],
+      unlockFile: [-1],
+      openDevice: [{ threads: 1, isa: 'none' }],
+      createModel: [device, CONFIG],
+      modelParameters: [model],
+      setParameter: [model, bias, 'F32', new Uint8Array(CONFIG.hidden * 4), 0],
+      getParameter: [model, bias],
+      forward: [model, BATCH, 'logits', token],
+      createTrainer: [model, PLAN],
+      trainStep: [trainer, BATCH, LABELS, Float32Array.of(1, 1), STEP, token],
+      headStep: [trainer, new Float32Array(CONFIG.hidden * 2), LABELS, STEP],
+      freezeRows: [trainer],
+      trainerFloor: [trainer],
+      trainerSlots: [trainer],
+      getSlot: [trainer, 0, 'm'],
+      setSlot: [trainer, 0, 'm', new Float32Array(1)],
+      setSlotStep: [trainer, 0, 1],
+      createCalibration: [model],
+      calibrate: [calibration, BATCH, LABELS, 0.5, 0, token],
+      calibrationResult: [calibration, -1],
+      cancel: [binding().createToken()],
+      progress: [token],
+      close: [binding().createToken()],
+    };
+  });
+  after(() => tiny.close());
+
+  it('are refused with a code or taken, wherever they stand', async () => {
+    const outcomes = new Map<string, number>();
+    for (const [name, valid] of Object.entries(table)) {
+      const call = binding()[name as keyof Binding] as (...args: unknown[]) => unknown;
+      for (const path of places(valid))
+        for (const [index, make] of HOSTILE.entries()) {
+          // The k-th allocation is a door for tests: a hostile k would arm it.
+          if (name === 'failAllocation' && path.length > 0 && Number(path[0]) === 0) continue;
+          const args = path.length ? (replaced(valid, path, make()) as unknown[]) : [make()];
+          const where = `${name}, ${path.join('.')}, value ${index}`;
+          let outcome = 'taken';
+          try {
+            await call(...args);
+          } catch (error) {
+            if (error === thrown) outcome = 'getter';
+            else if (error instanceof AdaptuneError) outcome = error.code;
+            else throw new Error(`${where}: ${String(error)}`, { cause: error });
+          }
+          expect(outcome, where).to.not.equal('E_INTERNAL');
+          outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+        }
+    }
+    binding().failAllocation(0, false);
+    const total = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
+    expect(total).to.be.greaterThan(5000);
+    expect(outcomes.get('E_ARGUMENT')! / total).to.be.greaterThan(0.7);
+    expect([...outcomes.keys()]).to.include.members(['getter', 'E_MODEL_SHAPE', 'taken']);
+  });
+
+  it('a message names the argument, what was expected and what came', () => {
+    const message = (work: () => unknown) => {
+      try {
+        work();
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'nothing thrown';
+    };
+    const config = { ...CONFIG, heads: 1.5 };
+    expect(message(() => binding().createModel(tiny.device, config))).to.match(
+      /^expected an integer from 0 to \d+ for config\.heads but received 1\.5$/,
+    );
+    expect(message(() => binding().createModel(tiny.model as never, CONFIG))).to.equal(
+      'expected a device handle for device but received a model handle',
+    );
+    const plan = { ...PLAN, layers: [PLAN.layers[0]!, { ...PLAN.layers[1]!, neurons: Int32Array.of(5, 5) }] };
+    expect(message(() => binding().createTrainer(tiny.model, plan))).to.equal(
+      'expected ascending indices in [0, 64) for plan.layers[1].neurons but received 5 after 5',
+    );
+  });
+
+  it('what a getter does to earlier fields changes nothing', async () => {
+    const expected = await binding().forward(tiny.model, BATCH, 'logits');
+    const other = await open('scalar', 1);
+    const ids = BATCH.ids.slice();
+    const batch = {
+      ids,
+      get offsets() {
+        detached(ids);
+        other.close();
+        return BATCH.offsets;
+      },
+    };
+    const error = await binding()
+      .forward(other.model, batch, 'logits')
+      .catch((error: unknown) => error);
+    expect((error as AdaptuneError).code).to.equal('E_CLOSED'); // the device; the model was held
+    expect(ids.length).to.equal(0);
+    expect([...(await binding().forward(tiny.model, BATCH, 'logits'))]).to.deep.equal([...expected]);
+  });
+});
