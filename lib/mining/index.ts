@@ -1,5 +1,5 @@
 /** Closed sequence mining and the choice of new tokens, over integers: usable alone, without the addon and without a tokenizer. */
-export { mineClosedSequences, mineSequences, type MiningResult } from './mine.js';
+export { mineClosedSequences, mineSequences, type MiningResult, throwIfAborted } from './mine.js';
 export {
   MINING_DEFAULTS,
   type MiningOptions,

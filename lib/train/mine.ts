@@ -14,6 +14,7 @@ import {
   phraseText,
   reportPhrases,
   termCandidates,
+  throwIfAborted,
   tokenCap,
   type TokenReport,
   uniqueTexts,
@@ -22,38 +23,26 @@ import {
 } from '../mining/index.js';
 import type { Tokenizer } from '../model/tokenizer.js';
 import { readText } from '../util/files.js';
-import { checkPhrases, readTokenList, type RejectedEntry, type TokenEntry } from './token-list.js';
+import { type OptionsOf, type ResolvedOf, resolveOptions } from '../util/options.js';
+import { TRAIN_OPTIONS } from './options.js';
+import { checkPhrases, readTokenList, type RejectedEntry } from './token-list.js';
 
 export { miningKey, type TokenReport } from '../mining/index.js';
 
-/** The options of `train` that bear on mining, with the same names and defaults. */
-export interface TokenOptions {
-  /** Unique texts that must contain a pattern: a count (5) or a fraction (0.01). */
-  minSupport?: number | string | null | undefined;
-  /** Longest pattern, in words. */
-  maxPattern?: number | null | undefined;
-  /** Occurrences after merging that a new token needs. */
-  minUses?: number | null | undefined;
-  /** Largest unigram-normalized perplexity. */
-  pplMax?: number | null | undefined;
-  /** `auto`: a tenth of the vocabulary, at most a quarter of the unique texts. */
-  newTokens?: number | 'auto' | null | undefined;
+/** The options of `train` that bear on the choice of tokens. */
+const { minSupport, maxPattern, minUses, pplMax, newTokens, protect } = TRAIN_OPTIONS;
+const TOKEN_OPTIONS = { minSupport, maxPattern, minUses, pplMax, newTokens, protect };
+type Resolved = ResolvedOf<typeof TOKEN_OPTIONS>;
+
+/** Names, ranges and defaults are those of `train`; files may be given as lists instead. */
+export interface TokenOptions extends OptionsOf<typeof TOKEN_OPTIONS> {
   /** Path of a stop word file, or the words. */
   stopWords?: string | Iterable<string> | null | undefined;
-  protect?: readonly string[] | null | undefined;
   /** Path of a token list, or its phrases, to use instead of mining. */
   tokens?: string | readonly string[] | null | undefined;
   /** More closed patterns than this are E_MINING. */
-  maxPatterns?: number | null | undefined;
+  maxPatterns?: number | undefined;
 }
-
-export const TOKEN_DEFAULTS = {
-  minSupport: 5,
-  maxPattern: 7,
-  minUses: 10,
-  pplMax: 0.3,
-  protect: ['<<', '>>', '[[', ']]'],
-} as const;
 
 export type MiningStage = 'encode' | 'mine' | 'choose';
 
@@ -93,18 +82,22 @@ export interface MineTokensResult {
   seconds: Record<MiningStage, number>;
 }
 
+type Found = Pick<MineTokensResult, 'chosen' | 'mined' | 'rejected'>;
+type Stage = <T>(name: MiningStage, work: () => Promise<T> | T) => Promise<T>;
+
 /** Throws E_ARGUMENT, E_MINING, E_ABORTED; with files also E_FILE and E_DATA. */
 export async function mineTokens(input: MineTokensInput): Promise<MineTokensResult> {
-  const { tokenizer, signal, onProgress } = input;
-  const options = input.options ?? {};
-  if (input.labels && input.labels.length !== input.texts.length)
-    throw new AdaptuneError(
-      'E_ARGUMENT',
-      `labels: expected ${input.texts.length}, one for each text, came ${input.labels.length}`,
-    );
+  const { texts, labels, unlabelled, tokenizer, signal, onProgress } = input;
+  const { stopWords, tokens, maxPatterns, ...rest } = input.options ?? {};
+  const options = resolveOptions(
+    TOKEN_OPTIONS,
+    Object.fromEntries(Object.entries(rest).filter(([name]) => Object.hasOwn(TOKEN_OPTIONS, name))),
+  );
+  if (labels && labels.length !== texts.length)
+    throw new AdaptuneError('E_ARGUMENT', `labels: expected ${texts.length}, one for each text, came ${labels.length}`);
   const seconds: Record<MiningStage, number> = { encode: 0, mine: 0, choose: 0 };
-  const stage = async <T>(name: MiningStage, work: () => Promise<T> | T): Promise<T> => {
-    if (signal?.aborted) throw new AdaptuneError('E_ABORTED', 'mining was cancelled', { cause: signal.reason });
+  const stage: Stage = async (name, work) => {
+    throwIfAborted(signal);
     onProgress?.({ stage: name, done: 0 });
     const begin = performance.now();
     const result = await work();
@@ -113,73 +106,30 @@ export async function mineTokens(input: MineTokensInput): Promise<MineTokensResu
     return result;
   };
 
-  const corpusOptions = await resolveCorpusOptions(tokenizer, options);
-  const corpus = await stage('encode', () => tokenizedCorpus(input, corpusOptions));
-  const distinctWords = corpus.lexicon.words.length;
-  let chosen: TokenReport[] = [];
-  let mined: MineTokensResult['mined'] = null as MineTokensResult['mined'];
-  let rejected: RejectedEntry[] = [];
-  if (options.tokens != null) {
-    ({ chosen, rejected } = await stage('choose', () =>
-      givenTokens(corpus, options.tokens!, tokenizer, corpusOptions),
-    ));
-  } else {
-    const { patterns, visited } = await stage('mine', () =>
-      mineSequences(wordSequences(corpus), {
-        minSupport: options.minSupport ?? TOKEN_DEFAULTS.minSupport,
-        maxPattern: options.maxPattern ?? TOKEN_DEFAULTS.maxPattern,
-        maxPatterns: options.maxPatterns ?? undefined,
-        signal,
-        onProgress: ({ done }) => onProgress?.({ stage: 'mine', done }),
-      }),
-    );
-    const cap =
-      options.newTokens == null || options.newTokens === 'auto'
-        ? tokenCap(tokenizer.baseVocabularySize, corpus.trainingTexts)
-        : options.newTokens;
-    await stage('choose', async () => {
-      const terms = termCandidates(corpus, patterns);
-      const close = cohesiveCandidates(corpus, terms, options.pplMax ?? TOKEN_DEFAULTS.pplMax);
-      const cohesive = await retokenized(corpus, close, tokenizer);
-      chosen = chooseTokens(corpus, cohesive, { minUses: options.minUses ?? TOKEN_DEFAULTS.minUses, cap });
-      mined = {
-        frequent: visited.slice(2).reduce((a, b) => a + b, 0),
-        closed: patterns.filter(({ items }) => items.length >= 2).length,
-        terms: terms.length,
-        cohesive: cohesive.length,
-        cap,
-      };
-    });
-  }
-  return {
-    chosen,
-    corpus: {
-      texts: input.texts.length + (input.unlabelled?.length ?? 0),
-      unique: corpus.rows.length,
-      words: corpus.words.length,
-      distinctWords,
-    },
-    mined,
-    rejected,
-    lengthRatio: lengthRatio(corpus, chosen),
-    seconds,
-  };
-}
-
-async function resolveCorpusOptions(
-  tokenizer: MineTokensInput['tokenizer'],
-  { stopWords, protect }: TokenOptions,
-): Promise<CorpusOptions> {
-  const { special } = tokenizer;
-  let words: ReadonlySet<string> = ENGLISH_STOP_WORDS;
-  if (typeof stopWords === 'string') words = parseStopWords(await readText(stopWords));
-  else if (stopWords != null) words = new Set(Array.from(stopWords, (word) => word.toLowerCase()));
-  return {
-    protect: protect ?? TOKEN_DEFAULTS.protect,
-    stopWords: words,
-    specialIds: new Set(Object.values(special).filter((id) => id !== null)),
+  const corpusOptions: CorpusOptions = {
+    protect: options.protect,
+    stopWords: await resolveStopWords(stopWords ?? null),
+    specialIds: new Set(Object.values(tokenizer.special).filter((id) => id !== null)),
     normalize: (text) => tokenizer.normalize(text),
   };
+  const corpus = await stage('encode', () => tokenizedCorpus(input, corpusOptions));
+  const counts: MineTokensResult['corpus'] = {
+    texts: texts.length + (unlabelled?.length ?? 0),
+    unique: corpus.rows.length,
+    words: corpus.words.length,
+    distinctWords: corpus.lexicon.words.length,
+  };
+  const found =
+    tokens === undefined || tokens === null
+      ? await minedTokens(corpus, input, options, maxPatterns, stage)
+      : await stage('choose', () => givenTokens(corpus, tokens, tokenizer, corpusOptions));
+  return { ...found, corpus: counts, lengthRatio: lengthRatio(corpus, found.chosen), seconds };
+}
+
+async function resolveStopWords(stopWords: string | Iterable<string> | null): Promise<ReadonlySet<string>> {
+  if (stopWords === null) return ENGLISH_STOP_WORDS;
+  if (typeof stopWords === 'string') return parseStopWords(await readText(stopWords));
+  return new Set(Array.from(stopWords, (word) => word.toLowerCase()));
 }
 
 async function tokenizedCorpus(
@@ -189,12 +139,42 @@ async function tokenizedCorpus(
   const all = unlabelled ? [...texts, ...unlabelled] : texts;
   const duplicates = uniqueTexts(all, options.protect);
   const encodings = await tokenizer.encodeForMining(Array.from(duplicates.rows, (row) => all[row]!));
-  return buildCorpus(
-    { texts: all, labels: labels ?? null, trainingRows: texts.length },
-    duplicates,
-    encodings,
-    options,
+  const rows = { texts: all, labels: labels ?? null, trainingRows: texts.length };
+  return buildCorpus(rows, duplicates, encodings, options);
+}
+
+async function minedTokens(
+  corpus: Corpus,
+  { tokenizer, signal, onProgress }: MineTokensInput,
+  { minSupport, maxPattern, pplMax, minUses, newTokens }: Resolved,
+  maxPatterns: number | undefined,
+  stage: Stage,
+): Promise<Found> {
+  const { patterns, visited } = await stage('mine', () =>
+    mineSequences(wordSequences(corpus), {
+      minSupport,
+      maxPattern,
+      maxPatterns,
+      signal,
+      onProgress: ({ done }) => onProgress?.({ stage: 'mine', done }),
+    }),
   );
+  return stage('choose', async () => {
+    const cap =
+      newTokens === null || newTokens === 'auto'
+        ? tokenCap(tokenizer.baseVocabularySize, corpus.trainingTexts)
+        : newTokens;
+    const terms = termCandidates(corpus, patterns);
+    const cohesive = await retokenized(corpus, cohesiveCandidates(corpus, terms, pplMax), tokenizer);
+    const mined = {
+      frequent: visited.slice(2).reduce((a, b) => a + b, 0),
+      closed: patterns.filter(({ items }) => items.length >= 2).length,
+      terms: terms.length,
+      cohesive: cohesive.length,
+      cap,
+    };
+    return { chosen: chooseTokens(corpus, cohesive, { minUses, cap }), mined, rejected: [] };
+  });
 }
 
 /**
@@ -218,18 +198,13 @@ async function givenTokens(
   tokens: string | readonly string[],
   tokenizer: MineTokensInput['tokenizer'],
   options: CorpusOptions,
-): Promise<{ chosen: TokenReport[]; rejected: RejectedEntry[] }> {
-  const entries: TokenEntry[] =
-    typeof tokens === 'string'
-      ? await readTokenList(tokens)
-      : tokens.map((phrase, index) => ({ line: index + 1, phrase }));
+): Promise<Found> {
+  const entries =
+    typeof tokens === 'string' ? await readTokenList(tokens) : tokens.map((phrase, i) => ({ line: i + 1, phrase }));
   const { phrases, encodings, rejected } = await checkPhrases(entries, tokenizer, options.specialIds);
-  const sequences = phrases.map((phrase, i) =>
-    wordSequence(phrase, encodings[i]!, corpus.lexicon, { ...options, protect: [] }),
-  );
-  const chosen = reportPhrases(
-    corpus,
-    sequences.map(({ words, glued }) => ({ words: Int32Array.from(words), glued })),
-  );
-  return { chosen, rejected };
+  const asWords = phrases.map((phrase, i) => {
+    const { words, glued } = wordSequence(phrase, encodings[i]!, corpus.lexicon, { ...options, protect: [] });
+    return { words: Int32Array.from(words), glued };
+  });
+  return { chosen: reportPhrases(corpus, asWords), mined: null, rejected };
 }

@@ -71,13 +71,13 @@ function jsonEntries(text: string, path: string): TokenEntry[] {
 function tableEntries(text: string, path: string, delimiter: string): TokenEntry[] {
   let rows: { record: Record<string, string>; info: { lines: number } }[];
   try {
-    rows = parse(text, {
+    rows = parse<(typeof rows)[number]>(text, {
       columns: true,
       info: true,
       delimiter,
       skip_empty_lines: true,
       relax_column_count: true,
-    }) as typeof rows;
+    });
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     throw new AdaptuneError('E_DATA', `${path}: ${cause.message}`, { cause });

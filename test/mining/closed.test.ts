@@ -75,7 +75,7 @@ describe('closed sequences: random databases against brute force', function () {
     { name: 'gaps of one to three, with barriers', gaps: [1, 2, 3], least: -1, runs: 10_000 },
     { name: 'any gap', gaps: [Infinity], least: 0, runs: 10_000 },
   ]) {
-    it(`${name}`, () =>
+    it(name, () =>
       fc.assert(
         fc.asyncProperty(
           databases(least),
@@ -89,7 +89,8 @@ describe('closed sequences: random databases against brute force', function () {
           },
         ),
         { numRuns: runs },
-      ));
+      ),
+    );
   }
 
   it('the n-gram route equals Gap-BIDE without gaps on larger databases', () =>
