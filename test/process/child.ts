@@ -1,10 +1,11 @@
 /** A process of its own that ends in the way that its argument names, with jobs running. */
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdaptuneError } from '../../lib/errors.js';
 import { binding } from '../../lib/native/binding.js';
 import { busy, open } from './tiny.js';
 
-const [ending, milliseconds = '0'] = process.argv.slice(2);
+const [ending, argument = ''] = process.argv.slice(2);
 
 switch (ending) {
   case 'load':
@@ -30,7 +31,7 @@ switch (ending) {
   case 'exit': {
     const { model } = await open('ref');
     for (let i = 0; i < 20; ++i) void binding().forward(model, busy(20), 'logits');
-    await sleep(Number(milliseconds));
+    await sleep(Number(argument));
     process.exit(7);
     break;
   }
@@ -40,6 +41,13 @@ switch (ending) {
     setTimeout(() => {
       throw new Error('as asked');
     }, 5);
+    break;
+  }
+  case 'lock': {
+    const lock = binding().lockFile(argument);
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 20_000)'], { stdio: 'ignore', detached: true });
+    console.log(lock === null ? 0 : child.pid);
+    await sleep(20_000);
     break;
   }
 }
