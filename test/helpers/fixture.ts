@@ -32,6 +32,8 @@ export interface Fixture {
   tensors: Map<string, Tensor>;
   /** PyTorch's own fp32 error of a tensor; of a run's parameter, one per step. */
   errors: Record<string, number | number[]>;
+  /** By how much a quotient with a small denominator amplifies rounding; absent: 1. */
+  conditions: Record<string, number>;
 }
 
 export const WIDTHS = [16, 32, 64] as const;
@@ -137,7 +139,7 @@ export function judge(fixture: Fixture, key: string, x: ArrayLike<number>, step?
   const begin = step === undefined ? 0 : step * n;
   const recorded = fixture.errors[key]!;
   const peer = Array.isArray(recorded) ? recorded[step!]! : recorded;
-  const allowed = 2 * Math.max(peer, ERROR_FLOOR);
+  const allowed = 2 * Math.max(peer, ERROR_FLOOR * (fixture.conditions[key] ?? 1));
   const error = relativeError(x, whole.subarray(begin, begin + n));
   if (error <= allowed) return null;
   const at = step === undefined ? '' : ` after step ${step + 1}`;

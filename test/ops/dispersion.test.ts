@@ -30,10 +30,9 @@ const BATCH = 32;
 /** The reference is rounded to 6 decimals. */
 const ROUNDING = 0.5e-6;
 
+/** As torch.median: the lower of two in the middle. */
 function median(values: Float64Array): number {
-  const sorted = values.toSorted();
-  const half = sorted.length / 2;
-  return sorted.length % 2 ? sorted[Math.floor(half)]! : (sorted[half - 1]! + sorted[half]!) / 2;
+  return values.toSorted()[(values.length - 1) >> 1]!;
 }
 
 describe('dispersion of MiniLM on SciERC', () => {
@@ -92,7 +91,8 @@ describe('dispersion of MiniLM on SciERC', () => {
         expect(groups.ratio[h], `layer ${l}, head ${h}`).to.be.closeTo(value, 1e-5 * value + ROUNDING);
       }
       for (const [n, value] of expected.ratio_neurons_top) {
-        expect(neurons.ratio[n], `layer ${l}, neuron ${n}`).to.be.closeTo(value, 1e-5 * value + ROUNDING);
+        // var / |mean|: 1e-6 of rounding in the activations grows by the quotient, which passes 10^4.
+        expect(neurons.ratio[n], `layer ${l}, neuron ${n}`).to.be.closeTo(value, (1e-5 + 1e-6 * value) * value);
       }
       expect(median(neurons.ratio)).to.be.closeTo(expected.ratio_neurons_median, 1e-5);
     }
