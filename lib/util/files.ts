@@ -210,7 +210,7 @@ async function writeAll(handle: FileHandle, path: string, bytes: Uint8Array): Pr
       half,
     );
     if (n === 0) throw new AdaptuneError('E_FILE', `${path}: expected to write ${left} bytes, came 0`);
-    record({ operation: 'write', path, data: bytes.slice(done, done + n) });
+    record({ operation: 'write', path, data: bytes.subarray(done, done + n) });
     done += n;
   }
 }

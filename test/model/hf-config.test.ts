@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { AdaptuneError } from '../../lib/errors.js';
 import { hfConfigText, parseHfConfig } from '../../lib/model/hf-config.js';
 import { TINY } from '../helpers/model-folder.js';
@@ -162,5 +163,56 @@ describe('config.json', () => {
     expect(text).to.contain('"__proto__": 0').and.contain('"10": 2');
     expect(() => hfConfigText(config, ['a', 'b'])).to.throw(/7 different labels/);
     expect(() => hfConfigText({ ...config, classes: 2 }, ['a', 'a'])).to.throw(/2 different labels/);
+  });
+
+  it('is read the same after it is written, or refused with its key, whatever a value is', () => {
+    const value = fc.oneof(
+      fc.double({ min: -1, max: 2, noNaN: true }),
+      fc.integer({ min: -1, max: 40 }),
+      fc.constantFrom(
+        null,
+        true,
+        '',
+        'gelu',
+        'absolute',
+        [],
+        {},
+        2 ** 31,
+        { '0': 'x', '1': 'y' },
+        { '1': 'x' },
+        { a: 0 },
+      ),
+    );
+    const key = fc.constantFrom(
+      ...Object.keys(TINY),
+      'classifier_dropout',
+      'num_labels',
+      'problem_type',
+      'is_decoder',
+      'other',
+    );
+    let accepted = 0;
+    fc.assert(
+      fc.property(fc.dictionary(key, value, { maxKeys: 3 }), (changes) => {
+        const text = JSON.stringify({ ...TINY, ...changes });
+        let read;
+        try {
+          read = parseHfConfig(text, 'config.json');
+        } catch {
+          expect(failure(text)).to.match(/^config\.json: \w+( \d+)?: expected .+, came .+/);
+          return;
+        }
+        accepted++;
+        const labels = read.labels ?? Array.from({ length: read.encoder.classes }, (_, i) => `label ${i}`);
+        const again = parseHfConfig(
+          hfConfigText(read.encoder, labels, { initializerRange: read.initializerRange }),
+          'config.json',
+        );
+        expect(again.encoder).to.deep.equal(read.encoder);
+        expect(again.labels).to.deep.equal(labels);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(accepted).to.be.above(200);
   });
 });

@@ -190,6 +190,38 @@ describe('data', () => {
     });
   }
 
+  it('gives rows or E_DATA for any bytes', async () => {
+    const good = new Map([
+      ['jsonl', '{"text": "a b", "label": "x"}\r\n{"text": "\\u00e9 ü", "label": 3}\n'],
+      ['csv', 'text,label\r\n"a, ""b""",x\n"c\nd",y\n'],
+      ['tsv', 'text\tlabel\na b\tx\n"c\td"\ty\n'],
+    ]);
+    const edits = fc.array(fc.tuple(fc.nat(60), fc.nat(5), fc.uint8Array({ maxLength: 4 })), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    const outcomes = [0, 0];
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...good.keys()), edits, async (extension, changes) => {
+        let bytes = Buffer.from(good.get(extension)!);
+        for (const [at, remove, insert] of changes) {
+          bytes = Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + remove)]);
+        }
+        try {
+          const { texts, labels, lines } = await read(extension, bytes);
+          expect([labels!.length, lines.length]).to.deep.equal([texts.length, texts.length]);
+          outcomes[0]!++;
+        } catch (error) {
+          expect(error).to.be.instanceOf(AdaptuneError);
+          expect((error as AdaptuneError).code).to.equal('E_DATA');
+          outcomes[1]!++;
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(Math.min(...outcomes)).to.be.above(50);
+  });
+
   it('tells JSONL from plain text on standard input', () => {
     const script = `
       const { readTexts } = await import(${JSON.stringify(new URL('../../lib/util/data.js', import.meta.url).href)});

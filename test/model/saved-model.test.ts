@@ -1,0 +1,142 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { AdaptuneError } from '../../lib/errors.js';
+import { Encoder } from '../../lib/model/encoder.js';
+import { parseHfConfig } from '../../lib/model/hf-config.js';
+import { openSavedModel, readModelManifest, writeModelManifest } from '../../lib/model/saved-model.js';
+import { Device } from '../../lib/native/device.js';
+import { writeAtomic } from '../../lib/util/files.js';
+import { TINY } from '../helpers/model-folder.js';
+import { smallTokenizer } from '../helpers/small-tokenizer.js';
+
+const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+const LABELS = ['__proto__', '10', '9'];
+
+describe('saved model', () => {
+  let dir: string;
+  let device: Device;
+  before(() => {
+    device = Device.open({ threads: 1 });
+  });
+  after(() => device.close());
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'adaptune-saved-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  async function save(name: string, seed: number, labels = LABELS): Promise<string> {
+    const folder = join(dir, name);
+    const tokenizer = smallTokenizer({ lowercase: seed !== 2 });
+    const { encoder: tiny } = parseHfConfig(JSON.stringify(TINY), 'config.json');
+    const config = {
+      ...tiny,
+      vocabulary: tokenizer.vocabularySize,
+      positions: 32,
+      classes: labels.length,
+      classifierDropout: seed / 10,
+    };
+    await using encoder = await Encoder.random(device, config, { seed });
+    await encoder.save(folder, { labels });
+    for (const [file, text] of Object.entries(tokenizer.files(16 + seed))) await writeAtomic(join(folder, file), text);
+    await writeModelManifest(folder, { labels, maxLength: 16 }, { method: 'full', tokens: [] });
+    return folder;
+  }
+  async function failure(folder: string): Promise<AdaptuneError> {
+    const error: unknown = await openSavedModel(device, folder).then(
+      () => null,
+      (caught: unknown) => caught,
+    );
+    expect(error).to.be.instanceOf(AdaptuneError);
+    return error as AdaptuneError;
+  }
+
+  it('opens with its labels in the order of its classes', async () => {
+    const { encoder, labels, maxLength } = await openSavedModel(device, await save('a', 1));
+    encoder.close();
+    expect(labels).to.deep.equal(LABELS);
+    expect(maxLength).to.equal(16);
+  });
+
+  it('is refused when any one file is another model’s', async () => {
+    const a = await save('a', 1);
+    const b = await save('b', 2);
+    for (const name of FILES) {
+      const kept = readFileSync(join(a, name));
+      expect(readFileSync(join(b, name)).equals(kept), name).to.equal(false);
+      copyFileSync(join(b, name), join(a, name));
+      const error = await failure(a);
+      expect(error.code, name).to.equal('E_MODEL_MISMATCH');
+      expect(error.message).to.contain(join(a, name));
+      writeFileSync(join(a, name), kept);
+    }
+    copyFileSync(join(b, 'adaptune.json'), join(a, 'adaptune.json'));
+    expect((await failure(a)).code).to.equal('E_MODEL_MISMATCH');
+  });
+
+  it('is refused when a bit of any file is another', async () => {
+    const folder = await save('a', 1);
+    for (const name of FILES) {
+      const whole = readFileSync(join(folder, name));
+      for (let i = 0; i < 12; i++) {
+        const at = Math.floor((whole.length * i) / 12);
+        const flipped = Buffer.from(whole);
+        flipped[at]! ^= 1 << (i % 8);
+        writeFileSync(join(folder, name), flipped);
+        expect((await failure(folder)).code, `${name} at ${at}`).to.equal('E_MODEL_MISMATCH');
+        writeFileSync(join(folder, name), whole.subarray(0, at));
+        expect((await failure(folder)).code, `${name} cut at ${at}`).to.equal('E_MODEL_MISMATCH');
+      }
+      writeFileSync(join(folder, name), whole);
+    }
+  });
+
+  it('is incomplete without any of its files', async () => {
+    const folder = await save('a', 1);
+    for (const name of [...FILES, 'adaptune.json']) {
+      const whole = readFileSync(join(folder, name));
+      rmSync(join(folder, name));
+      const error = await failure(folder);
+      expect(error.code).to.equal('E_MODEL_INCOMPLETE');
+      expect(error.message).to.contain(name);
+      writeFileSync(join(folder, name), whole);
+    }
+  });
+
+  it('is refused when adaptune.json names other labels', async () => {
+    const folder = await save('a', 1);
+    for (const labels of [LABELS.toReversed(), LABELS.slice(1), [...LABELS, 'x']]) {
+      await writeModelManifest(folder, { labels, maxLength: 16 }, {});
+      expect((await failure(folder)).code).to.equal('E_MODEL_MISMATCH');
+    }
+  });
+
+  it('is read or refused with a code, whatever adaptune.json holds', async () => {
+    const folder = await save('a', 1);
+    const path = join(folder, 'adaptune.json');
+    const whole = readFileSync(path);
+    const { labels } = await readModelManifest(folder);
+    const edit = fc.record({
+      at: fc.nat(whole.length - 1),
+      remove: fc.nat(9),
+      insert: fc.constantFrom('', '}', '"', '0', ',', '[', '\\', 'e9'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), async (edits) => {
+        let text = whole.toString();
+        for (const { at, remove, insert } of edits) text = text.slice(0, at) + insert + text.slice(at + remove);
+        writeFileSync(path, text);
+        try {
+          const read = await readModelManifest(folder);
+          expect(read.labels).to.have.length(labels.length);
+        } catch (error) {
+          expect(error).to.be.instanceOf(AdaptuneError);
+          expect((error as AdaptuneError).code).to.match(/^E_MODEL_(INCOMPLETE|MISMATCH)$/);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
