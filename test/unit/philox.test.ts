@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { binding } from '../../lib/native/binding.js';
 import { fillNormal, permutation, philox4x32, shuffle, STREAMS, Words } from '../../lib/util/philox.js';
 
 const hex = (words: Uint32Array) => Array.from(words, (w) => w.toString(16).padStart(8, '0')).join(' ');
@@ -37,6 +38,16 @@ describe('philox', () => {
         expect(Array.from(philox4x32(key, ...counter))).to.deep.equal(plain(key, counter.map(BigInt)));
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('is the function of the native code', () => {
+    const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+    fc.assert(
+      fc.property(fc.maxSafeNat(), word, word, word, word, (seed, ...counter) => {
+        expect(Array.from(binding().philox(seed, ...counter))).to.deep.equal(Array.from(philox4x32(seed, ...counter)));
+      }),
+      { numRuns: 1000 },
     );
   });
 
