@@ -8,8 +8,7 @@ import { binding } from '../native/binding.js';
 import type { EncoderConfig, ModelHandle, PackedBatch, ParameterInfo } from '../native/binding.js';
 import { withSignal } from '../native/device.js';
 import type { Device } from '../native/device.js';
-import { makeDirectory, readText, writeAtomic } from '../util/files.js';
-import { Hashing, sha256 } from '../util/hash.js';
+import { makeDirectory, readText, requireSpace, writeAtomic } from '../util/files.js';
 import { JSON_LIMITS } from '../util/json.js';
 import { fillNormal } from '../util/philox.js';
 import { growRows } from './growth.js';
@@ -149,26 +148,20 @@ export class Encoder {
     }));
   }
 
-  /**
-   * Writes config.json and model.safetensors, each at once, into the folder; returns their sha256. Extra keys are added to
-   * config.json.
-   */
+  /** Writes config.json (with extra keys) and model.safetensors, each at once, into the folder. */
   async save(
     dir: string,
     options: { labels: readonly string[]; extraConfig?: Readonly<Record<string, unknown>> },
-  ): Promise<Map<string, string>> {
+  ): Promise<void> {
     const text = hfConfigText(this.config, options.labels, {
       initializerRange: this.initializerRange,
       extra: options.extraConfig ?? {},
     });
     await makeDirectory(dir);
-    const weights = new Hashing(encodeSafetensors(this.tensors(), [['format', 'pt']]));
-    await writeAtomic(join(dir, 'model.safetensors'), weights);
+    const weights = this.parameters().reduce((sum, parameter) => sum + 4 * count(parameter), 0);
+    await requireSpace(dir, weights + 2 ** 20);
+    await writeAtomic(join(dir, 'model.safetensors'), encodeSafetensors(this.tensors(), [['format', 'pt']]));
     await writeAtomic(join(dir, 'config.json'), text);
-    return new Map([
-      ['model.safetensors', weights.digest()],
-      ['config.json', sha256(text)],
-    ]);
   }
 
   /** Frees the native memory once running jobs ended; idempotent. Later calls throw E_CLOSED. */

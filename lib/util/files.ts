@@ -133,15 +133,6 @@ export class ReadableFile {
 /** Node reads at most 2^31 - 1 bytes a call. */
 const READ_MAX = 2 ** 30;
 
-export async function readRange(path: string, begin: number, length: number): Promise<Uint8Array> {
-  const file = await ReadableFile.open(path);
-  try {
-    return await file.read(begin, length);
-  } finally {
-    await file.close();
-  }
-}
-
 /** Whole file. `limit`: larger files are refused before anything is allocated. */
 export async function readBytes(path: string, options: { limit?: number } = {}): Promise<Uint8Array> {
   const limit = options.limit ?? 2 ** 32;

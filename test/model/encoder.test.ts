@@ -8,7 +8,6 @@ import type { LoadOptions } from '../../lib/model/encoder.js';
 import { binding } from '../../lib/native/binding.js';
 import { Device } from '../../lib/native/device.js';
 import { setFaultPlan } from '../../lib/util/files.js';
-import { sha256File } from '../../lib/util/hash.js';
 import { floats, rawSafetensors, tinyShapes, tinyTensors, valuesOf, writeModel } from '../helpers/model-folder.js';
 import type { RawTensor } from '../helpers/model-folder.js';
 
@@ -367,8 +366,7 @@ describe('encoder', () => {
     const labels = ['__proto__', '10', '9'];
     const [a, b] = [join(dir, 'a'), join(dir, 'b')];
     const logits = await loaded(async (encoder) => {
-      const hashes = await encoder.save(a, { labels, extraConfig: { pad_token_id: 0 } });
-      for (const [name, hash] of hashes) expect(await sha256File(join(a, name))).to.equal(hash);
+      await encoder.save(a, { labels, extraConfig: { pad_token_id: 0 } });
       return encoder.forward(BATCH, 'logits');
     });
     await using again = await Encoder.load(device, a);

@@ -80,7 +80,11 @@ describe('files', () => {
     expect(error.message).to.equal(`${missing}: expected a readable file, came ENOENT: no such file or directory`);
     expect((await failure(files.readBytes(dir))).message).to.contain('came a folder');
     writeFileSync(join(dir, 'five'), 'hello');
-    expect((await failure(files.readRange(join(dir, 'five'), 3, 4))).message).to.contain('came a file of 5');
+    {
+      await using five = await files.ReadableFile.open(join(dir, 'five'));
+      expect(await five.read(1, 3)).to.deep.equal(new Uint8Array(Buffer.from('ell')));
+      expect((await failure(five.read(3, 4))).message).to.contain('came a file of 5');
+    }
     expect((await failure(files.readBytes(join(dir, 'five'), { limit: 4 }))).message).to.contain('at most 4 bytes');
     writeFileSync(join(dir, 'latin1'), Buffer.from([0x63, 0xef, 0xbf, 0xbd, 0x61, 0xe9, 0x20]));
     expect((await failure(files.readText(join(dir, 'latin1')))).message).to.contain('at byte 5');
