@@ -2,7 +2,7 @@
   "variables": {
     "base_sources": ["native/base/error.cc", "native/base/memory.cc", "native/base/pool.cc", "native/base/cpu_features.cc", "native/base/os_posix.cc"],
     "tensor_sources": ["native/tensor/convert.cc"],
-    "ops_sources": ["native/ops/ref/table.cc", "native/ops/ref/gemm.cc", "native/ops/ref/attention.cc", "native/ops/ref/norm.cc", "native/ops/ref/embed.cc", "native/ops/ref/reduce.cc", "native/ops/ref/adamw.cc"],
+    "ops_sources": ["native/ops/check.cc", "native/ops/ref/table.cc", "native/ops/ref/gemm.cc", "native/ops/ref/attention.cc", "native/ops/ref/norm.cc", "native/ops/ref/embed.cc", "native/ops/ref/reduce.cc", "native/ops/ref/adamw.cc"],
     "cpu_sources": ["native/cpu/backend.cc", "native/cpu/gemm.cc", "native/cpu/embed.cc", "native/cpu/norm.cc", "native/cpu/attention.cc", "native/cpu/reduce.cc", "native/cpu/adamw.cc"],
     "isa_sources": ["native/cpu/isa/gemm.cc", "native/cpu/isa/norm.cc", "native/cpu/isa/attention.cc", "native/cpu/isa/reduce.cc", "native/cpu/isa/adamw.cc"],
     "model_sources": ["native/model/config.cc", "native/model/parameters.cc", "native/model/model.cc", "native/model/activations.cc", "native/model/embed.cc", "native/model/attention.cc", "native/model/mlp.cc", "native/model/block.cc", "native/model/head.cc", "native/model/encoder.cc"],

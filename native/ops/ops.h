@@ -163,7 +163,7 @@ struct AdamwArgs {
   int64_t t;  // 1-based step of this slot
 };
 
-// y[r] = x[index[r]] (the [CLS] rows of a batch), or its transpose, x[index[r]] += y[r]. index holds no row twice.
+// y[r] = x[index[r]] (the [CLS] rows of a batch), or its transpose, x[index[r]] += y[r]. index ascends.
 struct GatherRowsArgs { Matrix x; const int32_t* index; Matrix y; bool add_back = false; };
 
 struct Ops {

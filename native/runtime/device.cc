@@ -1,5 +1,6 @@
 #include "runtime/device.h"
 
+#include <cstdlib>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -7,7 +8,7 @@
 #include "base/cpu_features.h"
 #include "base/os.h"
 #include "cpu/cpu.h"
-#include "ops/ops.h"
+#include "ops/check.h"
 
 namespace adaptune {
 namespace {
@@ -33,12 +34,15 @@ std::vector<std::string> available_isas() {
 }
 
 struct Device::State {
-  State(int threads, const CpuBackend& backend) : pool(threads) {
+  State(int threads, const CpuBackend& backend) : pool(threads), checked{backend.ops, backend.backend} {
     engine = {backend.ops, {&pool, &scratch, backend.backend}, &activations, &monitor};
+    // For tests and debugging: every op's arguments are checked first.
+    if (std::getenv("ADAPTUNE_CHECK_OPS")) engine.ops = &kCheckedOps, engine.context.backend = &checked;
   }
   JobQueue queue;
   ThreadPool pool;
   Arena scratch, activations;
+  const Checked checked;
   const Job* running = nullptr;
   // The model calls these between layers, on the dispatcher.
   const Monitor monitor{[](void* data) { return static_cast<State*>(data)->running->cancelled(); },
