@@ -15,12 +15,11 @@ import type { Fixture, PlanJson } from './fixture.js';
 
 export const ISAS: Isa[] = ['ref', 'scalar', 'avx2', 'avx512'];
 
-/** In a mocha hook: skips what this machine cannot run. */
+/** In a `before` hook: skips the suite's tests where this machine lacks the instruction set, and says so. */
 export function requireIsa(context: Mocha.Context, isa: Isa): void {
-  if (!binding().systemInfo().isas.includes(isa)) {
-    context.test!.parent!.title += ` (skipped: this machine lacks ${isa})`;
-    context.skip();
-  }
+  if (binding().systemInfo().isas.includes(isa)) return;
+  for (const test of context.test!.parent!.tests) test.title += ` (skipped: this machine lacks ${isa})`;
+  context.skip();
 }
 
 export interface EngineOptions {

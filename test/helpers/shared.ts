@@ -11,7 +11,10 @@ const shared = process.env['ADAPTUNE_SHARED'] ?? join(root, '../shared');
 export function sharedPath(test: Context, path: string): string {
   const full = join(shared, path);
   if (!existsSync(full)) {
-    test.test!.title += ` (skipped: no ${path} below ADAPTUNE_SHARED)`;
+    const called = test.test!;
+    // A skipped hook is not shown, the tests of its suite are.
+    const shown = called.type === 'hook' ? called.parent!.tests : [called];
+    for (const one of shown) one.title += ` (skipped: no ${path} below ADAPTUNE_SHARED)`;
     test.skip();
   }
   return full;

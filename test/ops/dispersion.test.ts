@@ -1,6 +1,5 @@
 /** Dispersion of a real model on real texts against PyTorch in fp64: ../shared/models/minilm-l6-dispersion.json. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { packBatch } from '../../lib/model/batching.js';
 import { Encoder } from '../../lib/model/encoder.js';
@@ -8,7 +7,7 @@ import { Tokenizer } from '../../lib/model/tokenizer.js';
 import { binding } from '../../lib/native/binding.js';
 import type { LayerSensitivity } from '../../lib/native/binding.js';
 import { Device } from '../../lib/native/device.js';
-import { readTexts } from '../../lib/util/data.js';
+import { sharedPath, sharedTexts } from '../helpers/shared.js';
 
 interface Reference {
   positions: number;
@@ -22,8 +21,6 @@ interface Reference {
   }[];
 }
 
-const shared = process.env['ADAPTUNE_SHARED'] ?? '../shared';
-const path = join(shared, 'models', 'minilm-l6-dispersion.json');
 const TEXTS = 256;
 const BATCH = 32;
 
@@ -41,15 +38,13 @@ describe('dispersion of MiniLM on SciERC', () => {
   let tokens = 0;
 
   before(async function () {
-    if (!existsSync(path)) {
-      this.test!.parent!.title += ` (skipped: no ${path}; set ADAPTUNE_SHARED)`;
-      this.skip();
-    }
+    this.timeout(180_000); // 5 seconds on two idle cores
+    const path = sharedPath(this, 'models/minilm-l6-dispersion.json');
     reference = JSON.parse(readFileSync(path, 'utf8')) as Reference;
     const device = Device.open();
-    const folder = join(shared, 'models', 'minilm-l6');
+    const folder = sharedPath(this, 'models/minilm-l6');
     const encoder = await Encoder.load(device, folder, { classes: 2, seed: 1 });
-    const { texts } = await readTexts(join(shared, 'data', 'scierc', 'train.jsonl'), { labels: 'none' });
+    const texts = sharedTexts(this, 'scierc', 'train');
     const encodings = await (await Tokenizer.load(folder)).encode(texts.slice(0, TEXTS), { maxLength: 128 });
     const calibration = binding().createCalibration(encoder.handle);
     for (let begin = 0; begin < TEXTS; begin += BATCH) {
