@@ -13,7 +13,8 @@ export function sharedPath(test: Context, path: string): string {
   if (!existsSync(full)) {
     const called = test.test!;
     // A skipped hook is not shown, the tests of its suite are.
-    const shown = called.type === 'hook' ? called.parent!.tests : [called];
+    const { tests } = called.parent!;
+    const shown = tests.some((one) => one === called) ? [called] : tests;
     for (const one of shown) one.title += ` (skipped: no ${path} below ADAPTUNE_SHARED)`;
     test.skip();
   }
