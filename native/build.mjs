@@ -26,7 +26,9 @@ function nodeGyp() {
 
 const gyp = nodeGyp();
 if (gyp === undefined) {
-  fail('expected node-gyp 12 beside adaptune, found none.', ['npm install --no-save node-gyp@12, then run this again.']);
+  fail('expected node-gyp 12 beside adaptune, found none.', [
+    'npm install --no-save node-gyp@12, then run this again.',
+  ]);
 } else {
   const args = [gyp, 'configure', 'build', '-j', '2', '--loglevel', 'warn', ...process.argv.slice(2)];
   if (headers) args.push('--nodedir', installation);
@@ -36,7 +38,9 @@ if (gyp === undefined) {
       'A C++20 compiler (gcc 11 or clang 14), make and Python 3 are needed; on Debian: apt-get install g++ make python3.',
       ...(headers
         ? []
-        : [`Node's headers were not found below ${installation}: allow the download from nodejs.org, or pass --nodedir.`]),
+        : [
+            `Node's headers were not found below ${installation}: allow the download from nodejs.org, or pass --nodedir.`,
+          ]),
       'After a change of compiler or Node, remove the folder build and run this again.',
     ]);
 }

@@ -50,4 +50,6 @@ switch (ending) {
     await sleep(20_000);
     break;
   }
+  default:
+    throw new Error(`unknown ending ${ending}`);
 }

@@ -16,14 +16,50 @@ function detached<T extends Int32Array | Float32Array | Uint8Array>(array: T): T
   return array;
 }
 
+const CONSTANTS: unknown[] = [
+  undefined,
+  null,
+  true,
+  false,
+  '',
+  '/nowhere/x',
+  '__proto__/x',
+  '\0',
+  '\ud800/x',
+  'é'.repeat(70_000),
+  -1,
+  -0,
+  0,
+  1,
+  1.5,
+  1e-320,
+  127,
+  2 ** 31,
+  2 ** 31 - 1,
+  2 ** 32,
+  2 ** 53,
+  -(2 ** 53),
+  1e308,
+  NaN,
+  Infinity,
+  -Infinity,
+  0n,
+  2n ** 70n,
+  Symbol('s'),
+  throws,
+  Map,
+  /x/,
+  new Date(NaN),
+  cyclic,
+  Object.create(null),
+  Object.freeze({}),
+  new Map(),
+  new WeakMap(),
+  Promise.resolve(),
+];
 /** Made anew for every call: some are changed by it. */
 const HOSTILE: (() => unknown)[] = [
-  ...[undefined, null, true, false, '', '/nowhere/x', '__proto__/x', '\0', '\ud800/x', 'é'.repeat(70_000)],
-  ...[-1, -0, 0, 1, 1.5, 1e-320, 127, 2 ** 31, 2 ** 31 - 1, 2 ** 32, 2 ** 53, -(2 ** 53), 1e308],
-  ...[NaN, Infinity, -Infinity, 0n, 2n ** 70n, Symbol('s'), () => 1, class {}, /x/, new Date(NaN)],
-  ...[cyclic, Object.create(null), Object.freeze({}), new Map(), new WeakMap(), Promise.resolve()],
-].map((value) => () => value);
-HOSTILE.push(
+  ...CONSTANTS.map((value) => () => value),
   () => [],
   () => [[]],
   () => [1, 2, 3],
@@ -61,7 +97,7 @@ HOSTILE.push(
   () => Object.create(Int32Array.prototype) as unknown,
   () => ({ ids: Int32Array.of(1), offsets: Int32Array.of(0, 1), typeIds: Int32Array.of(2) }),
   () => ({ units: NaN, head: 1e39, rows: -1 }),
-);
+];
 
 /** A view whose resizable buffer ends before it does. */
 function shrunk(): Int32Array {
