@@ -22,7 +22,7 @@ ADAPTUNE_INLINE vf exp(vf x) {
   p = fma(p, r, splat(0.166665201f));
   p = fma(p, r, splat(0.499999934f));
   p = fma(p, r * r, r) + 1;
-  const vf power = (vf)(((vi)shifted << 23) + 0x3F800000);
+  const vf power = (vf)(((vu)shifted << 23) + 0x3F800000u);
   vf y = p * power;
   y = x < -87.3f ? vf{} : y;
   return x > 88.3f ? splat(__builtin_inff()) : y;
