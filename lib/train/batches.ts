@@ -47,3 +47,11 @@ export class TrainBatches {
     };
   }
 }
+
+/** Rows of a matrix that holds one row for each of `total` texts. */
+export function takeRows(matrix: Float32Array, rows: Int32Array, total: number): Float32Array {
+  const width = matrix.length / total;
+  const out = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => out.set(matrix.subarray(row * width, (row + 1) * width), i * width));
+  return out;
+}

@@ -12,6 +12,7 @@ import {
   makeDirectory,
   readText,
   remove,
+  requireSpace,
   stat,
   syncDirectory,
   writeAtomic,
@@ -26,6 +27,8 @@ import type { Tensors } from './trainer.js';
 const MANIFEST = 'manifest.json';
 const STATE = 'state.json';
 const TENSORS = 'tensors.safetensors';
+/** Room for state, tokenizer and manifest. */
+const SPACE_BESIDE = 2 ** 24;
 const POINTER = 'current.json';
 
 const manifest = z.strictObject({
@@ -99,6 +102,8 @@ export class CheckpointStore {
     if (await exists(path)) await remove(path);
     await makeDirectory(path);
     try {
+      const bytes = tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+      await requireSpace(path, bytes + SPACE_BESIDE);
       const files: z.infer<typeof manifest>['files'] = [];
       const add = async (file: string, chunks: Chunks): Promise<void> => {
         const hashing = new Hashing(chunks);

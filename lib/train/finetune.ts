@@ -5,9 +5,10 @@
  */
 import { AdaptuneError } from '../errors.js';
 import type { Encoder } from '../model/encoder.js';
-import type { StepResult } from '../native/binding.js';
+import { forwardAll } from '../model/inference.js';
+import type { StepOptions, StepResult } from '../native/binding.js';
 import type { Plan } from '../select/plan.js';
-import type { TrainBatches } from './batches.js';
+import { takeRows, type TrainBatches } from './batches.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import type { ResolvedOptions } from './options.js';
 import type { Report, Run, TrainStage } from './run.js';
@@ -29,6 +30,8 @@ export interface Finetuning {
   options: Pick<ResolvedOptions, 'epochs' | 'seed' | 'weightDecay' | 'clip' | 'warmup' | 'saveEvery'>;
   /** Steps done before. */
   step: number;
+  /** [CLS] states of all training texts, once nothing that they depend on trains any more. */
+  features?: Float32Array;
   /** Writes a checkpoint after `step` steps. */
   save(step: number, why: 'periodic' | 'required'): Promise<void>;
 }
@@ -57,6 +60,7 @@ export async function finetune(job: Finetuning): Promise<void> {
     const end = Math.min(phaseEnd, (Math.floor(step / batches.perEpoch) + 1) * batches.perEpoch);
     const stage: TrainStage = step < tokenSteps ? 'tokens' : 'units';
     await run.stage(stage, async (report) => {
+      await cacheFeatures(job);
       while (step < end) {
         if (run.signal?.aborted) {
           await save('required');
@@ -72,6 +76,23 @@ export async function finetune(job: Finetuning): Promise<void> {
   }
 }
 
+/** Up to this many bytes of [CLS] states are kept. */
+const FEATURE_BYTES = 2 ** 29;
+
+/**
+ * Where only the head trains, every epoch would compute the same [CLS] states: they are computed once. A text's states
+ * are the same bits in any batch, so this decides nothing but time, and is not saved.
+ */
+async function cacheFeatures(job: Finetuning): Promise<void> {
+  const { run, encoder, trainer, plan, batches } = job;
+  const { layers, hidden } = encoder.config;
+  if (job.features || plan.floor < layers || plan.embeddings || trainer.rowsActive) return;
+  if (4 * hidden * batches.encodings.length > FEATURE_BYTES) return;
+  const begin = performance.now();
+  job.features = await forwardAll(encoder, batches.encodings, 'cls', { signal: run.signal });
+  run.progress.trainSeconds += (performance.now() - begin) / 1000;
+}
+
 async function takeStep(
   job: Finetuning,
   step: number,
@@ -83,14 +104,11 @@ async function takeStep(
   const lr = ratesAt(step, steps, tokenSteps, options.warmup, plan.rates);
   const begin = performance.now();
   const batch = batches.at(step);
-  const result = await trainer.step(batch, {
-    seed: options.seed,
-    step,
-    lr,
-    weightDecay: options.weightDecay,
-    clip: options.clip,
-    dropout: true,
-  });
+  const { seed, weightDecay, clip } = options;
+  const how: StepOptions = { seed, step, lr, weightDecay, clip, dropout: true };
+  const result = job.features
+    ? await trainer.headStep(takeRows(job.features, batches.rows(step), batches.encodings.length), batch.labels, how)
+    : await trainer.step(batch, how);
   run.progress.trainSeconds += (performance.now() - begin) / 1000;
   run.progress.baseTokens += batch.baseTokens;
   countStep(job, step, result);

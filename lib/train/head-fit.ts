@@ -7,6 +7,7 @@ import { forwardAll } from '../model/inference.js';
 import type { Encoding } from '../model/tokenization.js';
 import { wholeSelection } from '../select/units.js';
 import { permutation } from '../util/philox.js';
+import { takeRows } from './batches.js';
 import { Trainer, type TrainedParts } from './trainer.js';
 
 export const HEAD_FIT_TEXTS = 2048;
@@ -20,7 +21,6 @@ export async function fitHead(
   options: { seed: number; batch: number; headLr: number; clip: number },
   hooks: { signal?: AbortSignal | undefined; onProgress?: (done: number, total: number, loss?: number) => void } = {},
 ): Promise<number> {
-  const { hidden } = encoder.config;
   const total = encodings.length * (1 + HEAD_FIT_PASSES);
   const features = await forwardAll(encoder, encodings, 'cls', {
     signal: hooks.signal,
@@ -36,8 +36,7 @@ export async function fitHead(
       for (let begin = 0; begin < order.length; begin += options.batch) {
         hooks.signal?.throwIfAborted();
         const rows = order.subarray(begin, begin + options.batch);
-        const batch = new Float32Array(rows.length * hidden);
-        rows.forEach((row, i) => batch.set(features.subarray(row * hidden, (row + 1) * hidden), i * hidden));
+        const batch = takeRows(features, rows, encodings.length);
         const result = await trainer.headStep(
           batch,
           rows.map((row) => labels[row]!),

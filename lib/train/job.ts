@@ -6,38 +6,33 @@ import { join } from 'node:path';
 import { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
 import { Encoder } from '../model/encoder.js';
+import { growRows } from '../model/growth.js';
 import { writeModelManifest } from '../model/saved-model.js';
 import type { TensorSource } from '../model/safetensors.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import { Device } from '../native/device.js';
-import { planForCost, type Workload } from '../select/cost.js';
-import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
-import { defaultRates, makePlan, type Plan } from '../select/plan.js';
-import { scoreUnits } from '../select/scores.js';
-import { layerWeights, selectionWeights, selectUnits, type LayerSelection } from '../select/units.js';
+import type { SelectionDiagnostics } from '../select/diagnostics.js';
+import type { Plan } from '../select/plan.js';
 import { writeAtomic } from '../util/files.js';
 import { packageVersion } from '../util/version.js';
 import { TrainBatches } from './batches.js';
-import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
 import { CheckpointStore } from './checkpoint.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
-import { fitHead, HEAD_FIT_PASSES, HEAD_FIT_TEXTS } from './head-fit.js';
 import { readInputs, type Inputs, type Part } from './inputs.js';
 import { mineTokens } from './mine.js';
 import { resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
+import { fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
 import { chooseEpoch, trainResult, type TrainResult } from './result.js';
 import { openRunFolder, type RunFolder } from './run-folder.js';
 import { Run, type Report, type TrainHooks } from './run.js';
 import { isScratch, scratchConfig, scratchInitializerRange, scratchTokenizer } from './scratch.js';
-import { stratifiedHalves } from './split.js';
 import { checkIdentity, newProgress, type RunState } from './state.js';
 import { Trainer } from './trainer.js';
 
 /** Failed periodic checkpoints in a row that are put up with; training goes on from memory meanwhile. */
 const SAVE_FAILURES = 1;
-const HEAD_PARAMETERS = ['pooler.dense.weight', 'pooler.dense.bias', 'classifier.weight', 'classifier.bias'];
 
 /**
  * Trains a classifier and saves it in `out`. Rejects with the codes of lib/errors.ts; E_INTERRUPTED after `signal` leaves
@@ -64,6 +59,9 @@ export async function train(input: TrainOptions & TrainHooks): Promise<TrainResu
   }
 }
 
+/** The checkpoint to continue from. */
+type Found = { name: string; state: RunState } | null;
+
 class Job {
   readonly #store: CheckpointStore;
   #run!: Run;
@@ -85,9 +83,8 @@ class Job {
   }
 
   async run(): Promise<TrainResult> {
-    const { options, inputs } = this;
     const found = await this.#store.newest();
-    if (found) checkIdentity(found.state.identity, inputs.identity);
+    if (found) checkIdentity(found.state.identity, this.inputs.identity);
     const state = found?.state ?? null;
     const run = (this.#run = new Run(this.hooks, state?.progress ?? newProgress()));
     if (found) run.checkpointWritten(found.name);
@@ -107,8 +104,7 @@ class Job {
     const encodings = await run.stage('tokenize', () => this.#encodeAll());
     await run.stage('load', () => this.#loadEncoder());
     try {
-      const steps = Math.ceil(encodings.train.encodings.length / options.batch) * options.epochs;
-      await this.#makePlan(found, encodings.train, steps);
+      await this.#makePlan(found, encodings.train);
       return await this.#finetune(found, encodings);
     } finally {
       this.#encoder.close();
@@ -143,7 +139,9 @@ class Job {
     for (const { line, phrase, reason } of rejected) {
       this.#run.note(`${this.options.tokens}: line ${line}: ${JSON.stringify(phrase)} is left out: ${reason}`);
     }
-    return chosen;
+    // A model that was adapted before has tokens of its own.
+    const known = new Set(tokenizer.phrases);
+    return chosen.filter(({ phrase }) => !known.has(phrase));
   }
 
   async #encodeAll() {
@@ -160,15 +158,15 @@ class Job {
     const classes = inputs.labels.length;
     const tokenizer = this.#tokenizer;
     const pieces = tokenizer.pieces.slice(tokenizer.phrases.length - this.#mined.length);
+    const { seed, init } = options;
+    const first = tokenizer.vocabularySize - pieces.length;
     if (isScratch(options.model)) {
       const config = scratchConfig(options.model, tokenizer.vocabularySize, classes);
-      this.#encoder = await Encoder.random(device, config, { seed: options.seed, initializerRange: scratchInitializerRange(config.hidden) });
+      const initializerRange = scratchInitializerRange(config.hidden);
+      this.#encoder = await Encoder.random(device, config, { seed, initializerRange });
+      await growRows(this.#encoder, { pieces, init }, { first, stored: config.vocabulary, seed });
     } else {
-      this.#encoder = await Encoder.load(device, options.model, {
-        classes,
-        grow: { pieces, init: options.init, first: tokenizer.vocabularySize - pieces.length },
-        seed: options.seed,
-      });
+      this.#encoder = await Encoder.load(device, options.model, { classes, grow: { pieces, init, first }, seed });
     }
     for (const note of this.#encoder.notes) this.#run.note(note);
     const { positions } = this.#encoder.config;
@@ -181,7 +179,7 @@ class Job {
   }
 
   /** Head fit, sensitivity and selection (`adapt`), and the plan that all methods have. */
-  async #makePlan(found: { name: string; state: RunState } | null, train: EncodedPart, steps: number): Promise<void> {
+  async #makePlan(found: Found, train: EncodedPart): Promise<void> {
     const stage = found?.state.stage ?? 'tokens';
     if (found && stage !== 'tokens') {
       this.#plan = found.state.plan;
@@ -191,90 +189,31 @@ class Job {
       for (const [name, values] of tensors) await this.#encoder.set(name, values);
       if (stage === 'plan') return;
     }
-    const adapt = this.options.method === 'adapt';
-    if (adapt && stage === 'tokens') {
-      await this.#fitHead(train);
-      await this.#save('head', 0, this.#headTensors());
-    }
-    const work = this.#workload(train);
-    const selection = adapt ? await this.#selectUnits(train, work) : undefined;
-    const { lr, headLr, tokenLr, method } = this.options;
-    const rates = defaultRates(method, this.#encoder.config.hidden);
-    this.#plan = makePlan(this.#encoder.config, {
-      method,
-      ...(selection ? { selection } : {}),
-      newRowsFirst: this.#mined.length > 0 ? this.#tokenizer.vocabularySize - this.#mined.length : -1,
-      steps,
-      rates: { units: lr ?? rates.units, head: headLr, rows: tokenLr },
-      work,
-    });
-    await this.#save('plan', 0, adapt ? this.#headTensors() : []);
-  }
-
-  #fitHead({ encodings, labels }: EncodedPart): Promise<number> {
-    const { seed } = this.options;
-    const [a, b] = stratifiedHalves(labels, HEAD_FIT_TEXTS, { seed, stream: 'sample' });
-    const rows = [...a, ...b];
-    return this.#run.stage('head fit', (report) =>
-      fitHead(
-        this.#encoder,
-        rows.map((row) => encodings[row]!),
-        Int32Array.from(rows, (row) => labels[row]!),
-        this.options,
-        {
-          signal: this.#run.signal,
-          onProgress: (done, total, loss) => report(done, total, loss === undefined ? {} : { loss }),
-        },
-      ),
-    );
-  }
-
-  #headTensors(): TensorSource[] {
-    const { hidden, classes } = this.#encoder.config;
-    const shapes = [[hidden, hidden], [hidden], [classes, hidden], [classes]];
-    return HEAD_PARAMETERS.map((name, i) => ({ name, shape: shapes[i]!, read: () => this.#encoder.get(name) }));
-  }
-
-  #workload({ encodings }: EncodedPart): Workload {
-    const { method, epochs, maxLength, tokenPhase } = this.options;
-    const adapt = method === 'adapt';
-    return {
-      lengths: encodings.map(({ ids }) => ids.length),
-      baseLengths: encodings.map(({ baseTokens }) => Math.min(baseTokens, maxLength)),
-      epochs,
-      headFitTexts: adapt ? Math.min(encodings.length, HEAD_FIT_TEXTS) : 0,
-      headFitPasses: adapt ? HEAD_FIT_PASSES : 0,
-      calibrationTexts: adapt ? Math.min(encodings.length, CALIBRATION_TEXTS) : 0,
-      tokenPhase: this.#mined.length > 0 ? tokenPhase : 0,
-    };
-  }
-
-  async #selectUnits({ encodings, labels }: EncodedPart, work: Workload): Promise<LayerSelection[]> {
     const { options } = this;
-    const { config } = this.#encoder;
-    const halves = stratifiedHalves(labels, CALIBRATION_TEXTS, { seed: options.seed, stream: 'calibration' });
-    const sensitivity = await this.#run.stage('calibrate', (report) =>
-      measureSensitivity(this.#encoder, encodings, labels, halves, options.batch, {
-        signal: this.#run.signal,
-        onProgress: report,
-      }),
-    );
-    return this.#run.stage('select', () => {
-      const scores = scoreUnits(sensitivity.whole, options);
-      const selection =
-        options.cost === null
-          ? selectUnits(config, scores, options)
-          : planForCost(config, scores, options.cost, work, { spread: options.spread });
-      const budget = selectionWeights(config, selection) / (config.layers * layerWeights(config));
-      const choice = options.cost === null ? options : { ...options, budget };
-      this.#diagnostics = diagnoseSelection(config, sensitivity.whole, sensitivity.halves, choice);
-      for (const warning of this.#diagnostics.warnings) this.#run.note(warning);
-      return Promise.resolve(selection);
-    });
+    const planning: Planning = {
+      run: this.#run,
+      encoder: this.#encoder,
+      train,
+      options,
+      newRowsFirst: this.#mined.length > 0 ? this.#tokenizer.vocabularySize - this.#mined.length : -1,
+      steps: Math.ceil(train.encodings.length / options.batch) * options.epochs,
+    };
+    if (options.method !== 'adapt') {
+      this.#plan = planOf(planning, null);
+      return this.#save('plan', 0, []);
+    }
+    if (stage === 'tokens') {
+      await fitHeadStage(planning);
+      await this.#save('head', 0, headTensors(this.#encoder));
+    }
+    const { selection, diagnostics } = await selectStage(planning);
+    this.#diagnostics = diagnostics;
+    this.#plan = planOf(planning, selection);
+    await this.#save('plan', 0, headTensors(this.#encoder));
   }
 
   async #finetune(
-    found: { name: string; state: RunState } | null,
+    found: Found,
     encodings: { train: EncodedPart; validation: EncodedPart; test: EncodedPart | null },
   ): Promise<TrainResult> {
     const { options, inputs } = this;

@@ -1,0 +1,101 @@
+/** From an encoder and the training texts to the plan: head fit and sensitivity for `adapt`, and what every method has. */
+import type { Encoder } from '../model/encoder.js';
+import type { TensorSource } from '../model/safetensors.js';
+import { planForCost, type Workload } from '../select/cost.js';
+import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
+import { defaultRates, makePlan, type Plan } from '../select/plan.js';
+import { scoreUnits } from '../select/scores.js';
+import { layerWeights, selectionWeights, selectUnits, type LayerSelection } from '../select/units.js';
+import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
+import type { EncodedPart } from './evaluate.js';
+import { fitHead, HEAD_FIT_PASSES, HEAD_FIT_TEXTS } from './head-fit.js';
+import type { ResolvedOptions } from './options.js';
+import type { Run } from './run.js';
+import { stratifiedHalves } from './split.js';
+
+export interface Planning {
+  run: Run;
+  encoder: Encoder;
+  train: EncodedPart;
+  options: ResolvedOptions;
+  /** First new row of the word table, -1 without new tokens. */
+  newRowsFirst: number;
+  /** Of the whole run. */
+  steps: number;
+}
+
+const HEAD_PARAMETERS = ['pooler.dense.weight', 'pooler.dense.bias', 'classifier.weight', 'classifier.bias'] as const;
+
+/** Pooler and classifier, for checkpoints before the first step. */
+export function headTensors(encoder: Encoder): TensorSource[] {
+  const shapes = new Map(encoder.parameters().map(({ name, shape }) => [name, shape]));
+  return HEAD_PARAMETERS.map((name) => ({ name, shape: shapes.get(name)!, read: () => encoder.get(name) }));
+}
+
+export async function fitHeadStage({ run, encoder, train, options }: Planning): Promise<void> {
+  const { encodings, labels } = train;
+  const [a, b] = stratifiedHalves(labels, HEAD_FIT_TEXTS, { seed: options.seed, stream: 'sample' });
+  const rows = [...a, ...b];
+  const sample = rows.map((row) => encodings[row]!);
+  const gold = Int32Array.from(rows, (row) => labels[row]!);
+  await run.stage('head fit', (report) =>
+    fitHead(encoder, sample, gold, options, {
+      signal: run.signal,
+      onProgress: (done, total, loss) => report(done, total, loss === undefined ? {} : { loss }),
+    }),
+  );
+}
+
+/** The units that `adapt` trains, by budget or by cost. */
+export async function selectStage(
+  planning: Planning,
+): Promise<{ selection: LayerSelection[]; diagnostics: SelectionDiagnostics }> {
+  const { run, encoder, train, options } = planning;
+  const { config } = encoder;
+  const halves = stratifiedHalves(train.labels, CALIBRATION_TEXTS, { seed: options.seed, stream: 'calibration' });
+  const sensitivity = await run.stage('calibrate', (report) =>
+    measureSensitivity(encoder, train.encodings, train.labels, halves, options.batch, {
+      signal: run.signal,
+      onProgress: report,
+    }),
+  );
+  return run.stage('select', () => {
+    const scores = scoreUnits(sensitivity.whole, options);
+    const selection =
+      options.cost === null
+        ? selectUnits(config, scores, options)
+        : planForCost(config, scores, options.cost, workload(planning), { spread: options.spread });
+    const budget = selectionWeights(config, selection) / (config.layers * layerWeights(config));
+    const choice = options.cost === null ? options : { ...options, budget };
+    const diagnostics = diagnoseSelection(config, sensitivity.whole, sensitivity.halves, choice);
+    for (const warning of diagnostics.warnings) run.note(warning);
+    return Promise.resolve({ selection, diagnostics });
+  });
+}
+
+export function planOf(planning: Planning, selection: readonly LayerSelection[] | null): Plan {
+  const { encoder, options, newRowsFirst, steps } = planning;
+  const { method, lr, headLr, tokenLr } = options;
+  return makePlan(encoder.config, {
+    method,
+    ...(selection ? { selection } : {}),
+    newRowsFirst,
+    steps,
+    rates: { units: lr ?? defaultRates(method, encoder.config.hidden).units, head: headLr, rows: tokenLr },
+    work: workload(planning),
+  });
+}
+
+function workload({ train, options, newRowsFirst }: Planning): Workload {
+  const texts = train.encodings.length;
+  const adapt = options.method === 'adapt';
+  return {
+    lengths: train.encodings.map(({ ids }) => ids.length),
+    baseLengths: train.encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
+    epochs: options.epochs,
+    headFitTexts: adapt ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
+    headFitPasses: adapt ? HEAD_FIT_PASSES : 0,
+    calibrationTexts: adapt ? Math.min(texts, CALIBRATION_TEXTS) : 0,
+    tokenPhase: newRowsFirst < 0 ? 0 : options.tokenPhase,
+  };
+}
