@@ -67,6 +67,15 @@ Trainer::Trainer(const Engine& engine, Model& model, const Plan& plan)
   Slot* first_row = rows_active_ ? end - 1 : end;
   state_ = place_state(begin, first_row);
   row_state_ = place_state(first_row, end);
+  drop_unused_packs();
+}
+
+// Layers below the floor have no input gradient: packs for it (of an earlier phase, or of calibration) go.
+void Trainer::drop_unused_packs() {
+  for (int64_t l = 0; l < floor(); ++l) {
+    LayerWeights& layer = model_.layers[static_cast<size_t>(l)];
+    for (Weight* weight : {&layer.qkv, &layer.out, &layer.up, &layer.down}) weight->input_grad_pack = {};
+  }
 }
 
 bool Trainer::rows_active() const { return rows_active_; }
@@ -80,6 +89,7 @@ void Trainer::freeze_rows() {
   // With the whole table in training, backward still writes the rows' gradients, which nobody reads.
   Gradients& g = list_.gradients;
   if (!g.position) g.word = {}, g.word_first_row = 0;
+  drop_unused_packs();
 }
 
 StepResult Trainer::step(const Batch& batch, const int32_t* labels, const float* weights,

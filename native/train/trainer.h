@@ -87,6 +87,7 @@ class Trainer {
   std::vector<Slot>& slots() { return list_.slots; }  // for restoring m, v, t and values
 
  private:
+  void drop_unused_packs();
   StepResult finish(double loss, bool head_only, const StepOptions& options);
 
   Engine engine_;
