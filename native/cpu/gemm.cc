@@ -17,6 +17,7 @@ constexpr int64_t kBlockColumns = 384;  // of unfinished sums, 144 KiB more, whe
 constexpr int64_t kSmallA =
     32 * 1024;  // floats of A that the caller packs alone rather than every task again
 constexpr int64_t kTasksPerThread = 12;
+constexpr int64_t kWide = 4;  // blocks stay wide: narrow ones pack A again for few columns
 
 struct Shape {
   int64_t m, n, k;
@@ -45,12 +46,12 @@ void pack_b(const Context& context, const GemmArgs& g, const Shape& s, float* ou
     float* to = out + first * s.k;
     if (g.kind == GemmKind::kForward) {
       const Matrix& w = g.w->values;
-      isa.pack_rows(w.f32() + first * w.ld, w.ld, count, s.k, isa.nr, to);
+      isa.pack_b_rows(w.f32() + first * w.ld, w.ld, count, s.k, to);
     } else {
       const Matrix& b = g.kind == GemmKind::kWeightGrad ? g.b : g.w->values;
       const int32_t* columns = g.kind == GemmKind::kWeightGrad ? g.b_columns : nullptr;
-      isa.pack_columns(b.f32() + (columns ? 0 : first), b.ld, columns ? columns + first : nullptr, count, s.k,
-                       isa.nr, to);
+      isa.pack_b_columns(b.f32() + (columns ? 0 : first), b.ld, columns ? columns + first : nullptr, count,
+                         s.k, to);
     }
   });
 }
@@ -80,9 +81,9 @@ void pack_a(const IsaTable& isa, const GemmArgs& g, int64_t first, int64_t count
     const int64_t rows = std::min(isa.mr, first + count - row);
     if (g.kind == GemmKind::kWeightGrad) {
       const float* x = a.f32() + from * a.ld + (g.a_columns ? 0 : row);
-      isa.pack_columns(x, a.ld, g.a_columns ? g.a_columns + row : nullptr, rows, depth, isa.mr, out);
+      isa.pack_a_columns(x, a.ld, g.a_columns ? g.a_columns + row : nullptr, rows, depth, out);
     } else {
-      isa.pack_rows(a.f32() + row * a.ld + from, a.ld, rows, depth, isa.mr, out);
+      isa.pack_a_rows(a.f32() + row * a.ld + from, a.ld, rows, depth, out);
     }
   }
 }
@@ -118,7 +119,7 @@ void gemm(const Context& context, const GemmArgs& g) {
   int64_t nt = one_run ? panels_n : std::min(panels_n, ceil_div(kBlockColumns, isa.nr));
   const int64_t threads = context.pool->size(), wanted = threads == 1 ? 1 : kTasksPerThread * threads;
   while (ceil_div(panels_m, mt) * ceil_div(panels_n, nt) < wanted && mt * nt > 1) {
-    int64_t& side = mt == 1 || (nt > 1 && nt * isa.nr >= mt * isa.mr) ? nt : mt;
+    int64_t& side = mt == 1 || (nt > 1 && nt * isa.nr >= kWide * mt * isa.mr) ? nt : mt;
     side = (side + 1) / 2;
   }
   const int64_t blocks_n = ceil_div(panels_n, nt), blocks = ceil_div(panels_m, mt) * blocks_n;

@@ -15,46 +15,48 @@ void gemm_tile(int64_t k, const float* a, const float* b, float* sum, bool add) 
   tile<kMR, kNV>(k, a, 1, kMR, b, kNR, sum, kNR, add ? Into::kAdd : Into::kSet);
 }
 
-// Row-major x[count][k] into out[k][panel]: kW x kW blocks are transposed in registers.
-void pack_rows(const float* x, int64_t ld, int64_t count, int64_t k, int64_t panel, float* out) {
-  for (int64_t first = 0; first < panel; first += kW) {
-    const int64_t width = panel - first < kW ? panel - first : kW;
-    const int64_t present = count - first < 0 ? 0 : (count - first < width ? count - first : width);
+// Row-major x[count][k] into out[k][kPanel]: blocks of kLanes rows are transposed in registers.
+template <int kPanel>
+void pack_rows_of(const float* x, int64_t ld, int64_t count, int64_t k, float* out) {
+  constexpr int kLanes = kPanel < kW ? kPanel : kW;
+  static_assert(kPanel % kLanes == 0);
+  for (int64_t first = 0; first < kPanel; first += kLanes) {
+    const int64_t present = count - first < 0 ? 0 : (count - first < kLanes ? count - first : kLanes);
     for (int64_t p = 0; p < k; p += kW) {
       const int64_t depth = k - p < kW ? k - p : kW;
-      vf block[kW];
-      for (int64_t i = 0; i < kW; ++i) {
-        if (i >= present) {
-          block[i] = vf{};
-        } else {
-          const float* from = x + (first + i) * ld + p;
-          block[i] = depth == kW ? load(from) : load_part(from, depth);
-        }
+      const float* from = x + first * ld + p;
+      float* to = out + p * kPanel + first;
+      vf block[kW] = {};
+      if (present == kLanes && depth == kW) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) block[i] = load(from + i * ld);
+      } else {
+        for (int64_t i = 0; i < present; ++i)
+          block[i] = depth == kW ? load(from + i * ld) : load_part(from + i * ld, depth);
       }
       transpose(block);
-      float* to = out + p * panel + first;
-      for (int64_t i = 0; i < depth; ++i) {
-        if (width == kW) {
-          store(to + i * panel, block[i]);
-        } else {
-          store_part(to + i * panel, block[i], width);
-        }
+      if (depth == kW) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kW; ++i) __builtin_memcpy(to + i * kPanel, &block[i], kLanes * sizeof(float));
+      } else {
+        for (int64_t i = 0; i < depth; ++i)
+          __builtin_memcpy(to + i * kPanel, &block[i], kLanes * sizeof(float));
       }
     }
   }
 }
 
-void pack_columns(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k, int64_t panel,
-                  float* out) {
-  for (int64_t p = 0; p < k; ++p, x += ld, out += panel) {
-    int64_t i = 0;
-    if (columns) {
-      for (; i < count; ++i) out[i] = x[columns[i]];
-    } else {
-      for (; i + kW <= count; i += kW) store(out + i, load(x + i));
-      for (; i < count; ++i) out[i] = x[i];
-    }
-    for (; i < panel; ++i) out[i] = 0;
+// Row-major x[k][columns, or count from the first] into out[k][kPanel].
+template <int kPanel>
+void pack_columns_of(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
+                     float* out) {
+  if (!columns && count == kPanel) {
+    for (int64_t p = 0; p < k; ++p, x += ld, out += kPanel) __builtin_memcpy(out, x, kPanel * sizeof(float));
+    return;
+  }
+  for (int64_t p = 0; p < k; ++p, x += ld, out += kPanel) {
+    for (int64_t i = 0; i < count; ++i) out[i] = x[columns ? columns[i] : i];
+    for (int64_t i = count; i < kPanel; ++i) out[i] = 0;
   }
 }
 
@@ -85,8 +87,10 @@ void gemm_store(const TileOut& o, const float* sum, int64_t rows, int64_t cols) 
 ADAPTUNE_EXPORT(gemm) {
   table->width = adaptune::kW, table->mr = adaptune::kMR, table->nr = adaptune::kNR,
   table->kc = adaptune::kKC;
-  table->pack_rows = adaptune::pack_rows;
-  table->pack_columns = adaptune::pack_columns;
+  table->pack_a_rows = adaptune::pack_rows_of<adaptune::kMR>;
+  table->pack_b_rows = adaptune::pack_rows_of<adaptune::kNR>;
+  table->pack_a_columns = adaptune::pack_columns_of<adaptune::kMR>;
+  table->pack_b_columns = adaptune::pack_columns_of<adaptune::kNR>;
   table->gemm_tile = adaptune::gemm_tile;
   table->gemm_store = adaptune::gemm_store;
 }

@@ -112,10 +112,14 @@ struct IsaTable {
   int64_t width;       // floats in a vector
   int64_t mr, nr, kc;  // register tile; length of one chain of multiply-adds before it is added to C
 
-  // Panels: out[k][panel], zero beyond count. _rows reads x[panel][k], _columns reads x[k][columns or 0..].
-  void (*pack_rows)(const float* x, int64_t ld, int64_t count, int64_t k, int64_t panel, float* out);
-  void (*pack_columns)(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
-                       int64_t panel, float* out);
+  // One panel of A, out[k][mr], or of B, out[k][nr], zero beyond count: _rows reads x[count][k], _columns
+  // reads x[k][columns, or count from the first].
+  void (*pack_a_rows)(const float* x, int64_t ld, int64_t count, int64_t k, float* out);
+  void (*pack_b_rows)(const float* x, int64_t ld, int64_t count, int64_t k, float* out);
+  void (*pack_a_columns)(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
+                         float* out);
+  void (*pack_b_columns)(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
+                         float* out);
   // sum[mr][nr] = or += a[k][mr]^T b[k][nr], k <= kc
   void (*gemm_tile)(int64_t k, const float* a, const float* b, float* sum, bool add);
   void (*gemm_store)(const TileOut& out, const float* sum, int64_t rows, int64_t cols);
