@@ -74,6 +74,12 @@ export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
     );
   }
   const floor = floorOf(selection);
+  if (request.method === 'adapt' && floor === config.layers) {
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      'expected a budget that holds a unit of a layer but no unit was selected: raise it, or use frozen',
+    );
+  }
   const embeddings = request.embeddings ?? request.method === 'full';
   const { newRowsFirst } = request;
   const tokens = newRowsFirst < 0 ? 0 : tokenPhaseSteps(request.steps, request.work.tokenPhase);

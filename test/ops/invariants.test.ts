@@ -1,7 +1,7 @@
 /** What must hold bit for bit: batches, threads, frozen weights, dense against sparse. One instruction set after another. */
 import { expect } from 'chai';
 import { binding } from '../../lib/native/binding.js';
-import type { Isa, ModelHandle, PackedBatch } from '../../lib/native/binding.js';
+import type { Isa, ModelHandle, PackedBatch, StepOptions, TrainerHandle } from '../../lib/native/binding.js';
 import { gradients, ISAS, parameters, requireIsa, sha256, step, withModel, withTrainer } from '../helpers/engine.js';
 import { batchOf, ERROR_FLOOR, readFixture, relativeError, trainedElements, WIDTHS } from '../helpers/fixture.js';
 import type { Fixture, PlanJson } from '../helpers/fixture.js';
@@ -62,17 +62,12 @@ async function hashes(model: ModelHandle, keep: (name: string, shape: number[]) 
 }
 const whole = () => null;
 
-async function trainSteps(model: ModelHandle, plan: PlanJson, steps: number, fixture: Fixture): Promise<void> {
-  await withTrainer(model, plan, async (trainer) => {
-    for (let s = 0; s < steps; s++) {
-      await step(trainer, batchOf(fixture, s % 2), {
-        step: s,
-        dropout: true,
-        lr: { units: 1e-2, head: 1e-2, rows: 1e-2 },
-      });
-    }
-  });
+/** Steps from..to - 1 of the two-layer fixture's batches in turn. */
+async function steps(trainer: TrainerHandle, from: number, to: number, options: Partial<StepOptions>): Promise<void> {
+  for (let s = from; s < to; s++) await step(trainer, batchOf(two, s % 2), { step: s, ...options });
 }
+
+const LIVELY: Partial<StepOptions> = { dropout: true, lr: { units: 1e-2, head: 1e-2, rows: 1e-2 } };
 
 function invariants(isa: Isa): void {
   before(function () {
@@ -120,7 +115,7 @@ function invariants(isa: Isa): void {
       const trained = (name: string, shape: number[]) => new Set(trainedElements(two, SPARSE, name, shape));
       const frozenBefore = await hashes(model, trained);
       const before = await parameters(model);
-      await trainSteps(model, SPARSE, 4, two);
+      await withTrainer(model, SPARSE, (trainer) => steps(trainer, 0, 4, LIVELY));
       expect(await hashes(model, trained)).to.deep.equal(frozenBefore);
       for (const [name, { shape, data }] of await parameters(model)) {
         const elements = trainedElements(two, SPARSE, name, shape);
@@ -132,7 +127,7 @@ function invariants(isa: Isa): void {
   it('nothing selected leaves the encoder as it was', () =>
     withModel(two, { isa, config: DROPOUT }, async (model) => {
       const before = await hashes(model, whole);
-      await trainSteps(model, headOnly(two), 4, two);
+      await withTrainer(model, headOnly(two), (trainer) => steps(trainer, 0, 4, LIVELY));
       const changed = [...(await hashes(model, whole))].filter(([name, hash]) => before.get(name) !== hash);
       expect(changed.map(([name]) => name).sort()).to.deep.equal([
         'classifier.bias',
@@ -191,6 +186,52 @@ function invariants(isa: Isa): void {
         ).to.not.include('rows');
       }),
     ));
+
+  it('a head step on stored [CLS] states equals a step with a frozen encoder', async () => {
+    const { batch, labels } = batchOf(two, 0);
+    const options = { seed: 1, step: 0, lr: { units: 0, head: 1e-2, rows: 0 }, dropout: true };
+    const run = (stored: boolean) =>
+      withModel(two, { isa, config: { classifierDropout: 0.1 } }, async (model) => {
+        const features = await binding().forward(model, batch, 'cls');
+        const { loss, gradNorm } = await withTrainer(model, headOnly(two), (trainer) =>
+          stored
+            ? binding().headStep(trainer, features, labels, options)
+            : binding().trainStep(trainer, batch, labels, null, options),
+        );
+        return { loss, gradNorm, weights: await hashes(model, whole) };
+      });
+    expect(await run(true)).to.deep.equal(await run(false));
+  });
+
+  it('a trainer given the slots of another continues bit for bit', async () => {
+    const fields = ['value', 'm', 'v'] as const;
+    const saved: Float32Array[][] = [];
+    let counts: number[] = [];
+    const through = await withModel(two, { isa, config: DROPOUT }, async (model) => {
+      await withTrainer(model, SPARSE, async (trainer) => {
+        await steps(trainer, 0, 3, LIVELY);
+        const slots = binding().trainerSlots(trainer);
+        counts = slots.map((slot) => slot.t);
+        for (const index of slots.keys()) {
+          saved.push(await Promise.all(fields.map((field) => binding().getSlot(trainer, index, field))));
+        }
+        await steps(trainer, 3, 6, LIVELY);
+      });
+      return hashes(model, whole);
+    });
+    const resumed = await withModel(two, { isa, config: DROPOUT }, async (model) => {
+      await withTrainer(model, SPARSE, async (trainer) => {
+        for (const [index, t] of counts.entries()) {
+          for (const [f, field] of fields.entries()) await binding().setSlot(trainer, index, field, saved[index]![f]!);
+          await binding().setSlotStep(trainer, index, t);
+        }
+        await steps(trainer, 3, 6, LIVELY);
+      });
+      return hashes(model, whole);
+    });
+    expect(new Set(counts)).to.deep.equal(new Set([3]));
+    expect(resumed).to.deep.equal(through);
+  });
 
   it('weights of one change nothing, a weight of zero removes a text from the loss', () =>
     withModel(two, { isa }, (model) =>

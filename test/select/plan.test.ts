@@ -185,6 +185,12 @@ describe('select/plan', () => {
     expect(plan.predictedCost).to.be.closeTo(1 / 3, 1e-12);
   });
 
+  it('refuses an adapt plan without a unit', () => {
+    const selection = wholeSelection(config, false);
+    expect(() => makePlan(config, { ...request, method: 'adapt', selection })).to.throw('no unit was selected');
+    expect(() => makePlan(config, { ...request, method: 'adapt' })).to.throw('received none');
+  });
+
   it('rounds the token phase up, but not for rounding errors', () => {
     expect([tokenPhaseSteps(100, 0.07), tokenPhaseSteps(10, 0.31), tokenPhaseSteps(3, 1)]).to.deep.equal([7, 4, 3]);
     expect(tokenPhaseSteps(10, 0)).to.equal(0);
