@@ -1,0 +1,101 @@
+import { expect } from 'chai';
+import { AdaptuneError } from '../../lib/errors.js';
+import { resolveTrainOptions, TRAIN_OPTIONS, type TrainOptions } from '../../lib/train/options.js';
+import { checkOption, checkOptions, kebab, suggest } from '../../lib/util/options.js';
+
+const NEEDED = { model: 'm', train: 't.csv', out: 'o' };
+const resolve = (options: Record<string, unknown>) =>
+  resolveTrainOptions({ ...NEEDED, ...options } as unknown as TrainOptions);
+const refusal = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    expect(error).to.be.instanceOf(AdaptuneError).with.property('code', 'E_ARGUMENT');
+    return (error as Error).message;
+  }
+  throw new Error('nothing was refused');
+};
+
+describe('train/options', () => {
+  it('fills in the documented defaults', () => {
+    const options = resolve({});
+    expect(options).to.include({
+      method: 'adapt',
+      budget: 0.1,
+      epochs: 4,
+      batch: 32,
+      maxLength: 128,
+      headLr: 1e-3,
+      tokenLr: 1e-3,
+      tokenPhase: 0.3,
+      seed: 1,
+      minSupport: 5,
+      pplMax: 0.3,
+      init: 'mean',
+      score: 'rank',
+      spread: 'layer',
+      dispersion: 'norm',
+      lr: null,
+      cost: null,
+      validation: null,
+    });
+    expect(options.protect).to.deep.equal(['<<', '>>', '[[', ']]']);
+  });
+
+  it('mines by default for adapt only', () => {
+    expect(resolve({}).newTokens).to.equal('auto');
+    expect(resolve({ method: 'full' }).newTokens).to.equal(0);
+    expect(resolve({ method: 'full', newTokens: 'auto' }).newTokens).to.equal('auto');
+    expect(resolve({ newTokens: 0 }).newTokens).to.equal(0);
+  });
+
+  it('holds defaults that are legal values of their options, and help for each', () => {
+    for (const [name, spec] of Object.entries(TRAIN_OPTIONS)) {
+      if ('default' in spec) expect(checkOption(name, spec, spec.default)).to.deep.equal(spec.default);
+      expect(spec.help, name).to.match(/^\S.*\.$/);
+    }
+  });
+
+  it('says what was expected and what came', () => {
+    expect(refusal(() => resolve({ epochs: 0 }))).to.equal(
+      'expected a whole number from 1 to 10000 for epochs but received the number 0',
+    );
+    expect(refusal(() => resolve({ budget: 0 }))).to.include('a number above 0 to 1 for budget');
+    expect(refusal(() => resolve({ lr: Number.NaN }))).to.include('the number NaN');
+    expect(refusal(() => resolve({ method: 'lora' }))).to.include('one of adapt, full, frozen');
+    expect(refusal(() => resolve({ newTokens: 'many' }))).to.include('"auto"');
+    expect(refusal(() => resolve({ out: undefined }))).to.include('a path for out but received nothing');
+    expect(refusal(() => resolve({ epoch: 3 }))).to.equal('unknown option "epoch"; did you mean epochs?');
+    expect(refusal(() => resolve({ train: { texts: ['a'], labels: [] } }))).to.include('one length for train');
+  });
+
+  it('takes counts and fractions as support', () => {
+    for (const legal of [5, 0.01, '5', '0.01', '.5', '1.0'])
+      expect(resolve({ minSupport: legal }).minSupport).to.equal(legal);
+    for (const illegal of [0, -1, 1.5, '0', '1.5', '0.0', 'x', '']) refusal(() => resolve({ minSupport: illegal }));
+  });
+
+  it('reads the text of flags', () => {
+    const { epochs, newTokens, resume, protect, budget } = TRAIN_OPTIONS;
+    const read = (spec: Parameters<typeof checkOption>[1], text: string) =>
+      checkOption('x', spec, text, { fromText: true });
+    expect(read(epochs, '3')).to.equal(3);
+    expect(read(budget, '1e-2')).to.equal(0.01);
+    expect(read(newTokens, 'auto')).to.equal('auto');
+    expect(read(newTokens, '7')).to.equal(7);
+    expect(read(resume, 'true')).to.equal(true);
+    expect(read(protect, '<e> </e>')).to.deep.equal(['<e>', '</e>']);
+    for (const text of ['', ' ', 'three', '3x', '1e400']) refusal(() => read(epochs, text));
+  });
+
+  it('takes names as flags spell them, each once', () => {
+    const options = checkOptions(TRAIN_OPTIONS, { ...NEEDED, 'max-length': 64 });
+    expect(options['maxLength']).to.equal(64);
+    expect(kebab('maxLength')).to.equal('max-length');
+    expect(refusal(() => checkOptions(TRAIN_OPTIONS, { ...NEEDED, 'max-length': 64, maxLength: 65 }))).to.include(
+      'once',
+    );
+    expect(suggest('lerning-rate', ['lr', 'seed'])).to.equal(null);
+    refusal(() => checkOptions(TRAIN_OPTIONS, JSON.parse('{"__proto__": 1}')));
+  });
+});
