@@ -24,7 +24,8 @@ struct Batch {
   int64_t tokens = 0, sequences = 0;
 };
 
-// offsets ascending from 0 to tokens, no empty sequence, lengths <= positions, 0 <= ids < vocabulary, type ids < types.
+// Throws E_ARGUMENT unless offsets ascend from 0 to tokens, no text is empty or longer than positions, and
+// ids and type ids are within their tables.
 void check(const EncoderConfig& config, const Batch& batch);
 void check_labels(const EncoderConfig& config, const int32_t* labels, int64_t count);
 

@@ -7,10 +7,10 @@
 
 namespace adaptune {
 
-// One row of the one parameter list (model/parameters.cc): every tensor a saved model holds, under the Hugging Face name
-// without the `bert.` prefix ("embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight",
-// "pooler.dense.weight", "classifier.bias", ...). values views the model's storage (query, key and value are rows of one
-// fused [3H,H] matrix). Vectors have rows == 1.
+// One row of the one parameter list (model/parameters.cc): every tensor a saved model holds, under the
+// Hugging Face name without the `bert.` prefix ("embeddings.word_embeddings.weight",
+// "encoder.layer.0.attention.self.query.weight", "pooler.dense.weight", "classifier.bias", ...). values views
+// the model's storage (query, key and value are rows of one fused [3H,H] matrix). Vectors have rows == 1.
 struct Parameter {
   std::string name;
   Matrix values;
@@ -30,15 +30,15 @@ class Model {
   Model(const Model&) = delete;                 // parameters() points into it
   Model& operator=(const Model&) = delete;
   const EncoderConfig config;
-  Matrix word, position, type;                  // [V,H] [P,H] [types,H]
+  Matrix word, position, type;  // [V,H] [P,H] [types,H]
   float *embedding_norm_gamma, *embedding_norm_beta;
   std::vector<LayerWeights> layers;
-  Weight pooler, classifier;                    // [H,H] [C,H]
+  Weight pooler, classifier;  // [H,H] [C,H]
   float *pooler_bias, *classifier_bias;
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
-  Parameter* find(const std::string& name);     // null when unknown
-  void touch();                                 // all values changed: drop packs
+  Parameter* find(const std::string& name);  // null when unknown
+  void touch();                              // all values changed: drop packs
   int64_t bytes() const { return static_cast<int64_t>(storage_.bytes()); }
 
  private:
@@ -46,10 +46,14 @@ class Model {
   std::vector<Parameter> parameters_;
 };
 
-enum class Output : uint8_t { kLogits /* [B,C] */, kPooled /* tanh(pooler) [B,H] */, kCls /* last hidden state of [CLS], [B,H] */ };
+enum class Output : uint8_t {
+  kLogits,  // [B,C]
+  kPooled,  // tanh(pooler) [B,H]
+  kCls      // last hidden state of [CLS] [B,H]
+};
 
-// How a running call hears of cancellation and tells of progress: both are called after each layer of each pass, on the
-// calling thread. A cancelled call throws E_ABORTED and leaves model and optimizer state as they were.
+// How a running call hears of cancellation and tells of progress: both are called after each layer of each
+// pass, on the calling thread. A cancelled call throws E_ABORTED and leaves model and optimizer as they were.
 struct Monitor {
   bool (*cancelled)(void* data);
   void (*layer_done)(void* data);

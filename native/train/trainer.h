@@ -1,4 +1,5 @@
-// Finetuning of what a plan selects: compact gradients, sparse AdamW, calibration (dispersion and gradient norms).
+// Finetuning of what a plan selects: compact gradients and sparse AdamW; and calibration, which measures
+// units.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -19,39 +20,39 @@ struct LayerPlan {
 // A new slot (low-rank adapters later) is a new field here and a new row of the slot list, nothing else.
 struct Plan {
   std::vector<LayerPlan> layers;
-  bool embeddings = false;       // word, position, type tables and the embedding LayerNorm (`full`)
-  int64_t new_rows_first = -1;   // rows [first, V) of the word table train while rows_active; -1: none
-  bool head = true;              // pooler and classifier
+  bool embeddings = false;      // word, position, type tables and the embedding LayerNorm (`full`)
+  int64_t new_rows_first = -1;  // rows [first, V) of the word table train while rows_active; -1: none
+  bool head = true;             // pooler and classifier
 };
 
 enum class Group : uint8_t { kUnits, kHead, kRows };  // learning-rate groups; `full`'s embeddings are kUnits
 
 // One trained slice of one tensor with its compact optimizer state.
 struct Slot {
-  std::string name;              // tensor name, e.g. "encoder.layer.0.intermediate.dense.weight"
+  std::string name;  // tensor name, e.g. "encoder.layer.0.intermediate.dense.weight"
   Group group;
-  Matrix w;                      // the tensor's values (view)
-  Weight* weight;                // or null
+  Matrix w;                            // the tensor's values (view)
+  Weight* weight;                      // or null
   std::vector<int32_t> rows, columns;  // selected indices of w; empty = all
   int64_t compact_rows, compact_cols;
-  bool decays;                   // subject to weight decay
-  Matrix grad, m, v;             // [compact_rows, compact_cols]; views of one flat buffer each
-  int64_t t = 0;                 // AdamW steps done
+  bool decays;        // subject to weight decay
+  Matrix grad, m, v;  // [compact_rows, compact_cols]; views of one flat buffer each
+  int64_t t = 0;      // AdamW steps done
 };
 
 struct StepOptions {
   uint64_t seed = 1;
-  uint32_t step = 0;             // global step, for dropout counters
-  float lr[3] = {0, 0, 0};       // by Group
+  uint32_t step = 0;        // global step, for dropout counters
+  float lr[3] = {0, 0, 0};  // by Group
   float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0.01f, clip = 1.0f;  // clip 0: off
   bool dropout = true;
-  bool update = true;            // false: gradients only (tests)
+  bool update = true;  // false: gradients only (tests)
 };
 
 struct StepResult {
   double loss;
-  double grad_norm;              // fp64, over everything that trains in this phase, before clipping
-  bool finite;                   // false: nothing was updated
+  double grad_norm;  // fp64, over everything that trains in this phase, before clipping
+  bool finite;       // false: nothing was updated
 };
 
 // The selected units of a layer as rows and columns of its tensors; empty = all.
@@ -63,26 +64,27 @@ struct UnitIndices {
 
 // Everything that a plan trains, and where backward puts the gradients of it (train/slots.cc).
 struct SlotList {
-  std::vector<Slot> slots;       // new rows last
+  std::vector<Slot> slots;         // new rows last
   std::vector<UnitIndices> units;  // [layers]
-  Buffer flat;                   // [trained parameters], the slots' gradients one behind the other
-  Gradients gradients;           // views of flat and of units
+  Buffer flat;                     // [trained parameters], the slots' gradients one behind the other
+  Gradients gradients;             // views of flat and of units
 };
 
-// One trainer at a time may change a model. Arguments that do not fit the plan, the model or one another are E_ARGUMENT.
+// One trainer at a time may change a model. What does not fit the plan or the model is E_ARGUMENT.
 class Trainer {
  public:
   Trainer(const Engine& engine, Model& model, const Plan& plan);
 
   // One step on one batch: forward, backward down to the floor, clip, AdamW. labels [B]; weights [B] or null.
-  StepResult step(const Batch& batch, const int32_t* labels, const float* weights, const StepOptions& options);
+  StepResult step(const Batch& batch, const int32_t* labels, const float* weights,
+                  const StepOptions& options);
   // The same for the head alone on given [CLS] states features [B,H] (head fit).
   StepResult head_step(const Matrix& features, const int32_t* labels, const StepOptions& options);
 
   // Ends the token phase: new rows freeze, their state is freed, the floor applies from now on.
   void freeze_rows();
   bool rows_active() const;
-  int64_t floor() const;         // lowest layer that backward enters now; layers.size() when none, -1 = embeddings
+  int64_t floor() const;  // lowest layer that backward enters now; layers.size() when none, -1 = embeddings
   const std::vector<Slot>& slots() const { return list_.slots; }
   std::vector<Slot>& slots() { return list_.slots; }  // for restoring m, v, t and values
 
@@ -93,7 +95,7 @@ class Trainer {
   Engine engine_;
   Model& model_;
   SlotList list_;
-  Buffer state_, row_state_;     // m and v of everything but the new rows, and of the new rows
+  Buffer state_, row_state_;  // m and v of everything but the new rows, and of the new rows
   bool head_, rows_active_;
 };
 
@@ -103,7 +105,8 @@ class Calibration {
  public:
   Calibration(const Engine& engine, Model& model);
   ~Calibration();
-  // Adds a batch to half 0 or 1; gradients are of `scale` * sum of losses (scale = 1 / texts of the whole sample).
+  // Adds a batch to half 0 or 1; gradients are of `scale` * sum of losses (scale = 1 / texts of the whole
+  // sample). After an error (cancelled, out of memory) the half holds a part of the batch: start anew.
   void add(const Batch& batch, const int32_t* labels, double scale, int half);
 
   struct Layer {
