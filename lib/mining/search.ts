@@ -4,7 +4,6 @@ import { Marks, Tally } from './tally.js';
 
 /** A pattern on the path from the root to the pattern that is being visited. */
 export interface Frame {
-  item: number;
   support: number;
   /** The pattern's projection: [begin, end) in the arena. */
   begin: number;
@@ -113,7 +112,7 @@ export abstract class Search {
   }
 
   private openRoot(): void {
-    this.push(-1, this.database.count, 0, 0, false);
+    this.push(this.database.count, 0, 0, false);
     this.extendRoot();
     this.tally.clear();
     const root = this.frames[0]!;
@@ -134,7 +133,7 @@ export abstract class Search {
     this.depth += 1;
     this.prefix.push(item);
     const length = this.depth;
-    const frame = this.push(item, support, begin, end, parent.dominated);
+    const frame = this.push(support, begin, end, parent.dominated);
     this.visited[length] = (this.visited[length] ?? 0) + 1;
     this.enter(frame, length);
     if (length === this.maxPattern) {
@@ -166,9 +165,8 @@ export abstract class Search {
   }
 
   /** Frames are reused: one object per depth, however many patterns are visited. */
-  private push(item: number, support: number, begin: number, end: number, dominated: boolean): Frame {
+  private push(support: number, begin: number, end: number, dominated: boolean): Frame {
     const frame = (this.frames[this.depth] ??= {} as Frame);
-    frame.item = item;
     frame.support = support;
     frame.begin = begin;
     frame.end = end;

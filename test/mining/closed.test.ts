@@ -113,6 +113,13 @@ describe('closed sequences: random databases against brute force', function () {
       { numRuns: 300 },
     ));
 
+  it('keeps each occurrence once, however many ways lead to it', async () => {
+    // a^n has (40 - n + 1) begins and at most 3 n ends each; the ways inside number 4^n.
+    const run = new Int32Array(40);
+    const found = await mineClosedSequences([run, run], { minSupport: 2, maxGap: 3 });
+    expect(found.map(({ items }) => items.length)).to.deep.equal([40]);
+  });
+
   it('visits all frequent n-grams under a length bound', () =>
     fc.assert(
       fc.asyncProperty(databases(0), async (rows) => {

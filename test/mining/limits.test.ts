@@ -104,8 +104,10 @@ describe('long mining jobs', () => {
     const timer = setInterval(() => ticks++, 5);
     setTimeout(() => controller.abort('enough'), 150);
     const begin = performance.now();
-    const error = await failure(large, { minSupport: 30, maxGap: Infinity, signal: controller.signal });
-    clearInterval(timer);
+    const { signal } = controller;
+    const error = await failure(large, { minSupport: 30, maxGap: Infinity, signal }).finally(() =>
+      clearInterval(timer),
+    );
     expect(error.code).to.equal('E_ABORTED');
     expect(error.cause).to.equal('enough');
     expect(performance.now() - begin).to.be.below(3000);
