@@ -14,8 +14,7 @@ static_assert(int(Curve::kNone) == int(Activation::kNone) && int(Curve::kGelu) =
 
 constexpr int64_t kBlockRows = 96;      // with kc = 384: 144 KiB of A
 constexpr int64_t kBlockColumns = 384;  // of unfinished sums, 144 KiB more, when K > kc
-constexpr int64_t kSmallA =
-    32 * 1024;  // floats of A that the caller packs alone rather than every task again
+constexpr int64_t kSmallA = 32 * 1024;  // floats of A that the caller packs alone, not every task again
 constexpr int64_t kTasksPerThread = 12;
 constexpr int64_t kWide = 4;  // blocks stay wide: narrow ones pack A again for few columns
 

@@ -135,6 +135,28 @@ void check_nan(const CpuBackend& backend, ThreadPool& pool) {
          "norm: NaN lost or spread");
 }
 
+// One weight that two backends use in turn: neither may read the other's packs.
+void check_shared_weight(const CpuBackend& backend, ThreadPool& pool) {
+  Arena scratch;
+  Random random(3);
+  const CpuBackend scalar = cpu_backend("scalar");
+  Tensor x(9, 30), weights(30, 30), first(9, 30), second(9, 30);
+  x.randomize(random), weights.randomize(random);
+  Weight w;
+  w.values = weights;
+  GemmArgs product;
+  product.a = x, product.w = &w;
+  for (GemmKind kind : {GemmKind::kForward, GemmKind::kInputGrad}) {
+    product.kind = kind, product.c = first;
+    backend.ops->gemm({&pool, &scratch, backend.backend}, product);
+    scalar.ops->gemm({&pool, &scratch, scalar.backend}, product);
+    product.c = second;
+    backend.ops->gemm({&pool, &scratch, backend.backend}, product);
+    const double share = share_of_tolerance({"c", second.values(), 30}, {"c", first.values(), 30});
+    expect(share <= 1, backend.ops->name, "a weight shared with the scalar backend");
+  }
+}
+
 int run() {
   flush_denormals();  // as on every thread of ours
   std::vector<std::unique_ptr<ThreadPool>> pools;
@@ -147,6 +169,7 @@ int run() {
     check_cases(backend, pools);
     check_rows_alone(backend, *pools[1]);
     check_nan(backend, *pools[1]);
+    check_shared_weight(backend, *pools[1]);
   }
   std::printf("%d checks on %s, %d failed\n", checks, sets.c_str(), failures);
   return failures ? 1 : 0;

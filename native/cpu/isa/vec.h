@@ -32,7 +32,6 @@ typedef int32_t vi __attribute__((vector_size(kW * 4)));
 typedef uint32_t vu __attribute__((vector_size(kW * 4)));
 typedef uint64_t vq __attribute__((vector_size(kW * 4)));  // kW / 2 lanes
 typedef double vd __attribute__((vector_size(kW * 4)));    // kW / 2 lanes
-typedef float vh __attribute__((vector_size(kW * 2)));     // kW / 2 lanes
 typedef float vf_any __attribute__((vector_size(kW * 4), aligned(4), may_alias));
 typedef uint32_t vu_any __attribute__((vector_size(kW * 4), aligned(4), may_alias));
 typedef double vd_any __attribute__((vector_size(kW * 4), aligned(8), may_alias));
