@@ -14,7 +14,8 @@ import { Encoder } from './encoder.js';
 import { Tokenizer } from './tokenizer.js';
 
 export const MANIFEST_NAME = 'adaptune.json';
-const TIED = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'] as const;
+/** The files that adaptune.json ties together. */
+export const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'] as const;
 /** Plans of full finetuning list every neuron; reports list every token. */
 const LIMITS = { length: 2 ** 26, depth: 32, keys: 4_000_000 };
 
@@ -23,7 +24,9 @@ const manifest = z.looseObject({
   adaptune: z.string(),
   labels: z.array(z.string()).min(2),
   maxLength: z.int().min(3),
-  files: z.array(z.strictObject({ name: z.enum(TIED), bytes: z.int().min(0), sha256: z.string() })).length(TIED.length),
+  files: z
+    .array(z.strictObject({ name: z.enum(MODEL_FILES), bytes: z.int().min(0), sha256: z.string() }))
+    .length(MODEL_FILES.length),
 });
 /** What every reader needs; what else the file holds is a report of the training. */
 export type ModelManifest = z.infer<typeof manifest>;
@@ -35,7 +38,7 @@ export async function writeModelManifest(
   report: Record<string, unknown>,
 ): Promise<void> {
   const files = [];
-  for (const name of TIED) {
+  for (const name of MODEL_FILES) {
     const path = join(folder, name);
     files.push({ name, bytes: (await stat(path)).size, sha256: await sha256File(path) });
   }

@@ -7,24 +7,25 @@ import { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
 import { Encoder } from '../model/encoder.js';
 import { growRows } from '../model/growth.js';
-import { writeModelManifest } from '../model/saved-model.js';
+import { MODEL_FILES, writeModelManifest } from '../model/saved-model.js';
 import type { TensorSource } from '../model/safetensors.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import { Device } from '../native/device.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
 import type { Plan } from '../select/plan.js';
-import { writeAtomic } from '../util/files.js';
+import { stat, writeAtomic } from '../util/files.js';
 import { packageVersion } from '../util/version.js';
 import { TrainBatches } from './batches.js';
 import { CheckpointStore } from './checkpoint.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
 import { readInputs, type Inputs, type Part } from './inputs.js';
+import { checkMemory, largestBatch, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
 import { resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
 import { fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
-import { chooseEpoch, trainResult, type TrainResult } from './result.js';
+import { chooseEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { openRunFolder, type RunFolder } from './run-folder.js';
 import { Run, type Report, type TrainHooks } from './run.js';
 import { isScratch, scratchConfig, scratchInitializerRange, scratchTokenizer } from './scratch.js';
@@ -219,6 +220,10 @@ class Job {
     const { options, inputs } = this;
     const run = this.#run;
     const plan = this.#plan!;
+    const batches = new TrainBatches(encodings.train.encodings, encodings.train.labels, options);
+    const largest = largestBatch(batches, options.epochs);
+    const memory = predictMemory(this.#encoder.config, plan, largest, process.memoryUsage.rss());
+    checkMemory(memory);
     const trainer = new Trainer(this.#encoder, plan);
     try {
       const step = found?.state.stage === 'train' ? found.state.step : 0;
@@ -232,7 +237,7 @@ class Job {
         encoder: this.#encoder,
         trainer,
         plan,
-        batches: new TrainBatches(encodings.train.encodings, encodings.train.labels, options),
+        batches,
         validation: encodings.validation,
         labels: inputs.labels,
         options,
@@ -254,7 +259,7 @@ class Job {
         const validation = await score(encodings.validation, 0);
         return { validation, test: encodings.test && (await score(encodings.test, inputs.validation.texts.length)) };
       });
-      return await this.#finish(found !== null, encodings.train.encodings, { chosen, ...scores });
+      return await this.#finish(found !== null, encodings.train.encodings, { memory, chosen, ...scores });
     } finally {
       trainer.close();
     }
@@ -264,7 +269,7 @@ class Job {
   async #finish(
     resumed: boolean,
     encodings: readonly Encoding[],
-    scores: Pick<TrainResult, 'chosen' | 'validation' | 'test'>,
+    scores: Pick<ResultParts, 'memory' | 'chosen' | 'validation' | 'test'>,
   ): Promise<TrainResult> {
     const { options, inputs, device } = this;
     const run = this.#run;
@@ -277,6 +282,8 @@ class Job {
       await writeAtomic(join(out, name), text);
     if (inputs.split) await writeAtomic(join(out, 'validation.jsonl'), jsonLines(inputs));
     run.addSeconds('save', (performance.now() - begin) / 1000);
+    const sizes: [string, number][] = [];
+    for (const name of MODEL_FILES) sizes.push([name, (await stat(join(out, name))).size]);
     const result = trainResult({
       head: {
         model: options.model,
@@ -300,6 +307,7 @@ class Job {
       lengthRatio: merged / base,
       diagnostics: this.#diagnostics,
       mined: this.#mined,
+      sizes,
       ...scores,
     });
     const { labels, mined, ...metrics } = result;

@@ -2,6 +2,7 @@
 import type { TokenReport } from '../mining/index.js';
 import type { Plan } from '../select/plan.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
+import type { MemoryPlan } from './memory.js';
 import type { Metrics } from './metrics.js';
 
 import type { EpochEvaluation, RunProgress } from './state.js';
@@ -38,6 +39,10 @@ export interface TrainResult {
   /** Seconds of each stage, in order. */
   stages: Record<string, number>;
   predicted_cost: number;
+  /** MiB, predicted before the first step. */
+  predicted_memory_mb: number;
+  /** Bytes of the saved files. */
+  sizes: Record<string, number>;
   encoder_trainable: number;
   encoder_parameters: number;
   /** The lowest layer that trains; the number of layers when none does. */
@@ -79,6 +84,8 @@ export interface ResultParts {
   progress: RunProgress;
   lengthRatio: number;
   diagnostics: SelectionDiagnostics | null;
+  memory: MemoryPlan;
+  sizes: [string, number][];
   chosen: TrainResult['chosen'];
   validation: Metrics;
   test: Metrics | null;
@@ -114,6 +121,8 @@ export function trainResult(parts: ResultParts): TrainResult {
     length_ratio: parts.lengthRatio,
     stages: Object.fromEntries(progress.stages),
     predicted_cost: plan.predictedCost,
+    predicted_memory_mb: Math.round(parts.memory.total / 2 ** 20),
+    sizes: Object.fromEntries(parts.sizes),
     encoder_trainable: plan.counts.encoderTrainable,
     encoder_parameters: plan.counts.encoderParameters,
     floor: plan.floor,

@@ -1,11 +1,10 @@
 import { expect } from 'chai';
 import { AdaptuneError } from '../../lib/errors.js';
-import { resolveTrainOptions, TRAIN_OPTIONS, type TrainOptions } from '../../lib/train/options.js';
+import { resolveTrainOptions, TRAIN_OPTIONS } from '../../lib/train/options.js';
 import { checkOption, checkOptions, kebab, suggest } from '../../lib/util/options.js';
 
 const NEEDED = { model: 'm', train: 't.csv', out: 'o' };
-const resolve = (options: Record<string, unknown>) =>
-  resolveTrainOptions({ ...NEEDED, ...options } as unknown as TrainOptions);
+const resolve = (options: Record<string, unknown>) => resolveTrainOptions({ ...NEEDED, ...options });
 const refusal = (work: () => unknown): string => {
   try {
     work();

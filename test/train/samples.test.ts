@@ -155,7 +155,7 @@ describe('train/split', () => {
           const { train, validation } = splitValidation(keys, labels, seed, 0.4);
           expect(new Set(train.map((row) => labels[row]))).to.deep.equal(new Set(labels));
           const trained = new Set(train.map((row) => keys[row]));
-          for (const row of validation) expect(trained.has(keys[row]!)).to.equal(false);
+          for (const row of validation) expect(trained.has(keys[row])).to.equal(false);
         },
       ),
     );
