@@ -1,30 +1,11 @@
 /** `mine`: the tokens that `train` would add to a model's vocabulary, for a person to read and edit. */
 import { Tokenizer } from '../model/tokenizer.js';
 import { readTexts } from '../util/data.js';
-import { resolveOptions, type OptionsOf, type OptionTable } from '../util/options.js';
+import { resolveOptions, type OptionsOf } from '../util/options.js';
 import { mineTokens, type MineTokensInput, type MineTokensResult } from './mine.js';
-import { TRAIN_OPTIONS, type LabelledTexts } from './options.js';
+import { MINE_OPTIONS } from './mine-options.js';
+import type { LabelledTexts } from './options.js';
 import { isScratch, scratchTokenizer } from './scratch.js';
-
-const { model, train, unlabelled, text, label, minSupport, maxPattern, minUses, pplMax, stopWords, protect, tokens } =
-  TRAIN_OPTIONS;
-
-/** The options of `train` that decide the tokens. */
-export const MINE_OPTIONS = {
-  model,
-  train,
-  unlabelled,
-  text,
-  label,
-  newTokens: { ...TRAIN_OPTIONS.newTokens, default: 'auto', help: 'Largest number of tokens.' },
-  tokens,
-  minSupport,
-  maxPattern,
-  minUses,
-  pplMax,
-  stopWords,
-  protect,
-} as const satisfies OptionTable;
 
 export type MineOptions = Omit<OptionsOf<typeof MINE_OPTIONS>, 'train'> & {
   /** A file, or texts in memory; labels are optional. */

@@ -67,7 +67,9 @@ export const camel = (flag: string): string => flag.replace(/-([a-z])/g, (_, c: 
 export function suggest(name: string, names: readonly string[]): string | null {
   const near = names.map((known) => ({ known, far: distance(name.toLowerCase(), known.toLowerCase()) }));
   const best = near.reduce((a, b) => (b.far < a.far ? b : a), { known: '', far: Infinity });
-  return best.far <= Math.max(1, Math.floor(name.length / 3)) ? best.known : null;
+  if (best.far <= Math.max(1, Math.ceil(0.4 * name.length))) return best.known;
+  // An abbreviation: --val for --validation.
+  return names.find((known) => name.length > 2 && known.toLowerCase().startsWith(name.toLowerCase())) ?? null;
 }
 
 /** What a legal value is, in words: for messages and help. */

@@ -1,0 +1,22 @@
+import type { OptionTable } from '../util/options.js';
+import { TRAIN_OPTIONS } from './options.js';
+
+const { model, train, unlabelled, text, label, minSupport, maxPattern, minUses, pplMax, stopWords, protect, tokens } =
+  TRAIN_OPTIONS;
+
+/** The options of `train` that decide the tokens. */
+export const MINE_OPTIONS = {
+  model,
+  train,
+  unlabelled,
+  text,
+  label,
+  newTokens: { ...TRAIN_OPTIONS.newTokens, default: 'auto', help: 'Largest number of tokens.' },
+  tokens,
+  minSupport,
+  maxPattern,
+  minUses,
+  pplMax,
+  stopWords,
+  protect,
+} as const satisfies OptionTable;
