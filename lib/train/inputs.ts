@@ -7,6 +7,7 @@ import { sha256, sha256File, sha256OfTexts } from '../util/hash.js';
 import { uniqueTexts } from '../mining/index.js';
 import { labelIds, labelList } from './labels.js';
 import { NEUTRAL_OPTIONS, TRAIN_OPTIONS, type LabelledTexts, type ResolvedOptions } from './options.js';
+import { isScratch, scratchSize } from './scratch.js';
 import { splitValidation } from './split.js';
 import type { Identity } from './state.js';
 
@@ -92,7 +93,10 @@ function resultOptions(options: ResolvedOptions): Identity['options'] {
 
 /** "scratch:tiny", or one hash over the files of a model folder that decide weights and tokenizer. */
 async function modelIdentity(model: string): Promise<string> {
-  if (model.startsWith('scratch:')) return model;
+  if (isScratch(model)) {
+    scratchSize(model);
+    return model;
+  }
   if (!(await stat(model)).isDirectory)
     throw new AdaptuneError('E_FILE', `${model}: expected a model folder, came a file`);
   const names = (await list(model)).filter((name) =>

@@ -18,7 +18,8 @@ export const scratchInitializerRange = (hidden: number): number => Math.sqrt(2 /
 
 export const isScratch = (model: string): boolean => model.startsWith('scratch:');
 
-function sizeOf(model: string) {
+/** E_ARGUMENT names the sizes. */
+export function scratchSize(model: string) {
   const size = SIZES.get(model.slice('scratch:'.length));
   if (size) return size;
   const names = [...SIZES.keys()].map((name) => `scratch:${name}`).join(', ');
@@ -29,12 +30,12 @@ function sizeOf(model: string) {
 }
 
 export function scratchTokenizer(model: string, texts: readonly string[]): Tokenizer {
-  return Tokenizer.fromJson(trainWordPiece(texts, { vocabularySize: sizeOf(model).vocabulary }));
+  return Tokenizer.fromJson(trainWordPiece(texts, { vocabularySize: scratchSize(model).vocabulary }));
 }
 
 /** BERT's own proportions and rates (Devlin et al. 2019) at the size asked for. */
 export function scratchConfig(model: string, vocabulary: number, classes: number): EncoderConfig {
-  const { layers, hidden, heads } = sizeOf(model);
+  const { layers, hidden, heads } = scratchSize(model);
   return {
     layers,
     hidden,
