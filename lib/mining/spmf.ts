@@ -5,21 +5,22 @@ const LARGEST_ITEM = 0x7fffffff;
 
 /**
  * Reads the text format of SPMF: a sequence a line, each itemset ended by -1, the sequence by -2. Only itemsets of one item are
- * sequences of items; others are refused. Lines that begin with `@`, `#` or `%` and empty lines are skipped, as SPMF does.
+ * sequences of items; others are refused. Lines that begin with `@`, `#` or `%` and empty lines are skipped, as SPMF does. Errors (E_DATA) name the line, after `source`.
  */
-export function parseSpmf(text: string): Int32Array[] {
+export function parseSpmf(text: string, source?: string): Int32Array[] {
   const sequences: Int32Array[] = [];
+  const where = (line: number) => `${source === undefined ? '' : `${source}: `}line ${line}`;
   text.split('\n').forEach((raw, index) => {
     const line = raw.trim();
-    if (line !== '' && !/^[@#%]/.test(line)) sequences.push(parseLine(line, index + 1));
+    if (line !== '' && !/^[@#%]/.test(line)) sequences.push(parseLine(line, where(index + 1)));
   });
   return sequences;
 }
 
-function parseLine(line: string, number: number): Int32Array {
+function parseLine(line: string, where: string): Int32Array {
   const words = line.split(/\s+/);
   const fail = (expected: string, got: string): never => {
-    throw new AdaptuneError('E_DATA', `line ${number}: expected ${expected}, got ${JSON.stringify(got.slice(0, 40))}`);
+    throw new AdaptuneError('E_DATA', `${where}: expected ${expected}, got ${JSON.stringify(got.slice(0, 40))}`);
   };
   if (words.pop() !== '-2') fail('-2 at the end of the sequence', line.slice(-40));
   if (words.length % 2 !== 0) fail('items that each are followed by -1', words.slice(-3).join(' '));
