@@ -1,72 +1,84 @@
 #!/usr/bin/env node
-/** `adaptune <command>`: loads only the command that is asked for. */
+/** `adaptune <command>`: loads only what the command that is asked for needs. */
 import { AdaptuneError } from '../errors.js';
-import { packageVersion } from '../util/version.js';
+import type { OptionTable } from '../util/options.js';
 import { suggest } from '../util/options.js';
-import { runCommand } from './command.js';
-import { ignoreClosedPipes, report } from './output.js';
+import { packageVersion } from '../util/version.js';
+import type { CommandSpec } from './command.js';
+import { report, watchStreams } from './output.js';
 
 interface Entry {
   summary: string;
   run(argv: string[]): Promise<number>;
 }
-const COMMANDS: Record<string, Entry> = {
-  train: {
-    summary: 'mine tokens, select sensitive units, finetune, evaluate and save a classifier',
-    run: async (argv) => runCommand((await import('./commands/train.js')).command, argv),
-  },
-  mine: {
-    summary: 'show the token sequences that are worth a token of their own',
-    run: async (argv) => runCommand((await import('./commands/mine.js')).command, argv),
-  },
-  evaluate: {
-    summary: 'score a saved classifier on labelled texts',
-    run: async (argv) => runCommand((await import('./commands/evaluate.js')).command, argv),
-  },
-  predict: {
-    summary: 'label texts with a saved classifier',
-    run: async (argv) => runCommand((await import('./commands/predict.js')).command, argv),
-  },
-  doctor: {
-    summary: 'say what this machine offers and what is wrong with the installation',
-    run: async (argv) => runCommand((await import('./commands/doctor.js')).command, argv),
-  },
-};
+
+function entry<Table extends OptionTable, Result>(
+  summary: string,
+  load: () => Promise<{ command: CommandSpec<Table, Result> }>,
+): Entry {
+  const run = async (argv: string[]) => {
+    const [{ command }, { runCommand }] = await Promise.all([load(), import('./command.js')]);
+    return runCommand(command, argv);
+  };
+  return { summary, run };
+}
+
+const COMMANDS = new Map<string, Entry>([
+  [
+    'train',
+    entry(
+      'mine tokens, select sensitive units, finetune, evaluate and save a classifier',
+      () => import('./commands/train.js'),
+    ),
+  ],
+  ['mine', entry('show the token sequences that are worth a token of their own', () => import('./commands/mine.js'))],
+  ['evaluate', entry('score a saved classifier on labelled texts', () => import('./commands/evaluate.js'))],
+  ['predict', entry('label texts with a saved classifier', () => import('./commands/predict.js'))],
+  [
+    'doctor',
+    entry('say what this machine offers and what is wrong with the installation', () => import('./commands/doctor.js')),
+  ],
+]);
+const NAMES = [...COMMANDS.keys()];
 
 const USAGE = `Usage: adaptune <command> [options]
 
 Commands:
-${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`)
-  .join('\n')}
+${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`).join('\n')}
 
 adaptune <command> --help shows its options and an example; adaptune --version the version.
 `;
 
-async function main([name, ...rest]: string[]): Promise<number> {
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    (name === undefined ? process.stderr : process.stdout).write(USAGE);
-    return name === undefined ? 2 : 0;
+function unknownCommand(name: string): AdaptuneError {
+  const near = suggest(name, NAMES);
+  return new AdaptuneError(
+    'E_ARGUMENT',
+    `expected a command (${NAMES.join(', ')}) but received ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''}`,
+  );
+}
+
+async function main(argv: string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined) {
+    process.stderr.write(USAGE);
+    return 2;
   }
   if (name === '--version' || name === '-V') {
     process.stdout.write(`${packageVersion()}\n`);
     return 0;
   }
-  if (!Object.hasOwn(COMMANDS, name)) {
-    const near = suggest(name, Object.keys(COMMANDS));
-    const list = Object.keys(COMMANDS).join(', ');
-    return report(
-      new AdaptuneError(
-        'E_ARGUMENT',
-        `expected a command (${list}) but received "${name}"${near ? `; did you mean ${near}?` : ''}`,
-      ),
-      rest.includes('--json'),
-    );
+  const asked = name === 'help' ? rest[0] : name;
+  if (asked === undefined || name === '--help' || name === '-h') {
+    process.stdout.write(USAGE);
+    return 0;
   }
-  return COMMANDS[name]!.run(rest);
+  const found = COMMANDS.get(asked);
+  if (!found) return report(unknownCommand(asked), argv.includes('--json'));
+  return found.run(name === 'help' ? ['--help'] : rest);
 }
 
-ignoreClosedPipes();
+watchStreams();
+// Never process.exit after output: a pipe would be cut at 64 KiB.
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) =>
   report(error, process.argv.includes('--json')),
 );

@@ -2,18 +2,23 @@
  * What the command line prints. People read stderr (progress) and stdout (results); with --json stdout carries exactly one
  * JSON object and everything else goes to stderr. Nothing here ends the process: a pipe would be cut at 64 KiB.
  */
-import Table from 'cli-table3';
 import { AdaptuneError, ERRORS } from '../errors.js';
 import { escapeControls } from '../util/terminal.js';
+import { INTERRUPTED } from './interrupts.js';
 
-/** A reader that left (`predict | head`) ends the program quietly. */
-export function ignoreClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      // Nobody reads any more: what remains has no use. 0, as `yes | head` has in a shell without pipefail.
-      process.exit(process.exitCode ?? 0);
-    });
+/**
+ * A reader that left (`predict | head`) ends the program quietly; a full disk behind `>` ends it with its reason. When nobody
+ * reads the remarks any more, the work goes on: a closed terminal sends SIGHUP besides.
+ */
+export function watchStreams(): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // EIO: the terminal is gone. What remains to be written has no use. 0, as `yes | head` has without pipefail.
+    if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(process.exitCode ?? 0);
+    process.exit(
+      report(new AdaptuneError('E_FILE', `standard output: expected to be writable, came ${error.message}`), false),
+    );
+  });
 }
 
 /** One line (or several) of text for people. */
@@ -32,16 +37,16 @@ export function sayJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, plain)}\n`);
 }
 
-/** Prints one coded line and returns the exit code: 2 for wrong usage, 130 after an interrupt, else 1. */
+/** Prints one coded line (remedies on lines of their own) and returns the exit code: 2 for wrong usage, 130 after an interrupt, else 1. */
 export function report(error: unknown, json: boolean): number {
   const coded =
     error instanceof AdaptuneError
       ? error
       : new AdaptuneError('E_INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
   if (json) sayJson({ error: { code: coded.code, message: coded.message } });
-  note(`adaptune: ${coded.code}: ${coded.message}`);
+  note(`adaptune: ${coded.code}: ${coded.code === 'E_ADDON' ? coded.message : escapeControls(coded.message)}`);
   if (coded.code === 'E_INTERNAL' && process.env['ADAPTUNE_DEBUG'] && error instanceof Error) note(error.stack ?? '');
-  if (coded.code === 'E_INTERRUPTED') return 130;
+  if (coded.code === 'E_INTERRUPTED') return INTERRUPTED;
   return ERRORS[coded.code].usage ? 2 : 1;
 }
 
@@ -56,39 +61,3 @@ export function duration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
-
-const BARE = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-};
-
-/** A plain table without lines; columns of numbers stand to the right. Cells are escaped. */
-export function table(head: string[], rows: (string | number)[][]): string {
-  const numeric = head.map(
-    (_, column) => rows.length > 0 && rows.every((row) => /^-?[\d.,]+( %)?$/.test(String(row[column]))),
-  );
-  const made = new Table({
-    head,
-    chars: BARE,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: numeric.map((right) => (right ? 'right' : 'left')),
-  });
-  for (const row of rows) made.push(row.map((cell) => escapeControls(String(cell))));
-  return made.toString().replaceAll(/ +$/gm, '');
-}
-
-export const csvCell = (value: string) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
-export const tsvCell = (value: string) => value.replaceAll(/[\t\r\n]+/g, ' ');

@@ -4,65 +4,93 @@
  */
 import { Presets, SingleBar } from 'cli-progress';
 import { escapeControls } from '../util/terminal.js';
-import { duration, note } from './output.js';
+import { count, duration, note } from './output.js';
 
 export interface Progress {
   stage: string;
   done: number;
   total: number;
+  /** What is counted: `texts`, `steps`, `%`. */
+  unit: string;
   /** Anything worth a glance: `loss 0.71`. */
   detail?: string;
 }
 
 const PLAIN_INTERVAL_MS = 10_000;
 
+/** Progress of a job that tells its share, 0 to 1. */
+export const share = (done: number) => ({ done: Math.round(100 * done), total: 100, unit: '%' });
+
 export class ProgressLine {
-  readonly #terminal = process.stderr.isTTY;
+  readonly #terminal = process.stderr.isTTY && process.env['TERM'] !== 'dumb';
   #bar: SingleBar | null = null;
   #last: Progress | null = null;
-  #started = 0;
+  /** Time (ms) and position of the first report of the stage: a resumed stage does not begin at 0. */
+  #began = { at: 0, done: 0 };
   #shown = 0;
 
   update(progress: Progress): void {
     const now = performance.now();
     if (progress.stage !== this.#last?.stage) {
       this.end();
-      [this.#started, this.#shown] = [now, now];
-      if (this.#terminal) this.#bar = this.#openBar(progress);
+      this.#began = { at: now, done: progress.done };
+      this.#shown = now;
     }
     this.#last = progress;
-    if (this.#bar) {
+    if (this.#terminal) {
+      this.#bar ??= openBar(progress.stage);
       this.#bar.setTotal(progress.total);
-      this.#bar.update(progress.done, this.#words(progress, now));
+      this.#bar.update(progress.done, { words: this.#words(progress, now) });
     } else if (now - this.#shown >= PLAIN_INTERVAL_MS) {
       this.#shown = now;
-      const { rate, left, detail } = this.#words(progress, now);
-      note(`${progress.stage}: ${progress.done} of ${progress.total}, ${rate}/s, ${left} left${detail}`);
+      note(`${progress.stage}: ${this.#words(progress, now)}`);
     }
+  }
+
+  /** A remark on a line of its own; the bar comes back with the next update. */
+  note(text: string): void {
+    this.#closeBar();
+    note(text);
   }
 
   /** Ends the current stage; call before printing anything else. */
   end(): void {
-    this.#bar?.stop();
-    this.#bar = null;
+    this.#closeBar();
     if (this.#last === null) return;
-    const { stage, done, detail } = this.#last;
-    const seconds = (performance.now() - this.#started) / 1000;
-    note(`${stage}: ${done} in ${duration(seconds)}${detail ? `, ${detail}` : ''}`);
+    const { stage, detail } = this.#last;
+    const seconds = (performance.now() - this.#began.at) / 1000;
+    note(`${stage}: ${counted(this.#last)} in ${duration(seconds)}${detail ? `, ${detail}` : ''}`);
     this.#last = null;
   }
 
-  #words({ done, total, detail }: Progress, now: number): { rate: string; left: string; detail: string } {
-    const rate = done / Math.max((now - this.#started) / 1000, 1e-3);
-    const left = rate > 0 ? duration(Math.max(total - done, 0) / rate) : '?';
-    return { rate: rate.toFixed(1), left, detail: detail ? `, ${escapeControls(detail)}` : '' };
+  #closeBar(): void {
+    this.#bar?.stop();
+    this.#bar = null;
   }
 
-  #openBar({ stage, total }: Progress): SingleBar {
-    const format = `${escapeControls(stage)} {bar} {value}/{total}, {rate}/s, {left} left{detail}`;
-    const options = { format, stream: process.stderr, clearOnComplete: true, hideCursor: true, barsize: 24 };
-    const bar = new SingleBar(options, Presets.shades_classic);
-    bar.start(total, 0, { rate: '0', left: '?', detail: '' });
-    return bar;
+  #words(progress: Progress, now: number): string {
+    const { done, total, unit, detail } = progress;
+    const rate = (done - this.#began.done) / Math.max((now - this.#began.at) / 1000, 1e-3);
+    const left = rate > 0 ? `, ${duration(Math.max(total - done, 0) / rate)} left` : '';
+    const speed = rate > 0 && unit !== '%' ? `, ${rate < 10 ? rate.toFixed(1) : count(rate)}/s` : '';
+    return `${counted(progress)}${speed}${left}${detail ? `, ${detail}` : ''}`;
   }
+}
+
+const counted = ({ done, total, unit }: Progress) =>
+  unit === '%' ? `${done} %` : `${count(done)} of ${count(total)} ${unit}`;
+
+function openBar(stage: string): SingleBar {
+  const bar = new SingleBar(
+    {
+      format: `${escapeControls(stage)} {bar} {words}`,
+      stream: process.stderr,
+      clearOnComplete: true,
+      hideCursor: true,
+      barsize: 24,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(1, 0, { words: '' });
+  return bar;
 }

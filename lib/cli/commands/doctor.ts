@@ -1,5 +1,5 @@
 import { AdaptuneError } from '../../errors.js';
-import { binding } from '../../native/binding.js';
+import { addonPath, binding } from '../../native/binding.js';
 import type { OptionTable } from '../../util/options.js';
 import { packageVersion } from '../../util/version.js';
 import type { CommandSpec } from '../command.js';
@@ -81,7 +81,7 @@ function engineChecks(): Check[] {
     {
       name: 'addon',
       ok: info.version === packageVersion(),
-      value: `${process.env['ADAPTUNE_BINARY'] ?? 'loaded'} (${info.version})`,
+      value: `${addonPath()} (${info.version})`,
       ...(info.version === packageVersion()
         ? {}
         : { advice: `built for another version than ${packageVersion()}: npm run build` }),
@@ -125,9 +125,9 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
       await tokenizerCheck(),
     ];
     const ok = checks.every((check) => check.ok);
-    if (!ok) process.exitCode = 1;
     return { ok, checks };
   },
+  exitCode: ({ ok }) => (ok ? 0 : 1),
   print({ ok, checks }) {
     for (const { name, ok, value, advice } of checks) {
       say(`${ok ? 'ok  ' : 'BAD '} ${name.padEnd(16)} ${value}`);

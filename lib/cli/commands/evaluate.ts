@@ -1,4 +1,4 @@
-import { evaluate, type Evaluation } from '../../train/evaluate.js';
+import type { Evaluation } from '../../train/evaluate.js';
 import type { OptionTable } from '../../util/options.js';
 import type { CommandSpec } from '../command.js';
 import { count, duration, say } from '../output.js';
@@ -17,13 +17,14 @@ export const command: CommandSpec<typeof OPTIONS, Evaluation> = {
   arguments: '<dir>',
   options: OPTIONS,
   example: 'adaptune evaluate runs/intents --data test.csv',
-  run({ args, options, signal, progress }) {
+  async run({ args, options, signal, progress }) {
+    const { evaluate } = await import('../../train/evaluate.js');
     return evaluate(args[0]!, options.data, {
       ...deviceOptions(options),
       text: options.text,
       label: options.label,
       signal,
-      onProgress: (event) => progress.update(event),
+      onProgress: (event) => progress.update({ ...event, unit: 'texts' }),
     });
   },
   print({ labels, seconds, ...metrics }) {

@@ -1,14 +1,16 @@
-import { extname } from 'node:path';
 import { AdaptuneError } from '../../errors.js';
 import { formatSpmf, mineClosedSequences, parseSpmf, type Pattern } from '../../mining/index.js';
-import { MINE_OPTIONS, mine } from '../../train/mine-corpus.js';
+import { MINE_OPTIONS } from '../../train/mine-options.js';
 import type { MineTokensResult, TokenReport } from '../../train/mine.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import { readTexts } from '../../util/data.js';
 import { readText, writeAtomic } from '../../util/files.js';
 import type { OptionTable, ResolvedOf } from '../../util/options.js';
 import type { CommandSpec, Invocation } from '../command.js';
-import { count, csvCell, note, percent, say, tsvCell } from '../output.js';
+import { count, note, percent, say } from '../output.js';
+import { checkOutput, endingOf } from '../output-file.js';
+import { share } from '../progress.js';
+import { row } from '../table.js';
 import { tokensText } from './shared.js';
 
 const OPTIONS = {
@@ -40,6 +42,9 @@ const OPTIONS = {
 } as const satisfies OptionTable;
 type Options = ResolvedOf<typeof OPTIONS>;
 
+const FORMATS = ['.json', '.csv', '.tsv'] as const;
+type Format = (typeof FORMATS)[number];
+
 type Result = ({ kind: 'tokens' } & MineTokensResult) | { kind: 'spmf'; sequences: number; patterns: Pattern[] };
 
 async function mineSpmf(
@@ -47,7 +52,10 @@ async function mineSpmf(
   options: Options,
   { signal, progress }: Invocation<typeof OPTIONS>,
 ): Promise<Result> {
-  const sequences = parseSpmf(await readText(path));
+  if (options.train !== null)
+    throw new AdaptuneError('E_ARGUMENT', 'expected --train FILE or --spmf FILE but received both');
+  if (options.out !== null) await checkOutput(options.out, [path]);
+  const sequences = parseSpmf(await readText(path), path);
   const patterns = await mineClosedSequences(sequences, {
     minSupport: options.minSupport,
     maxGap: options.maxGap === null || options.maxGap === 'inf' ? Infinity : options.maxGap,
@@ -55,7 +63,7 @@ async function mineSpmf(
     topK: options.topK ?? undefined,
     signal,
     onProgress: ({ done, patterns }) =>
-      progress.update({ stage: 'mine', done: Math.round(100 * done), total: 100, detail: `${patterns} patterns` }),
+      progress.update({ stage: 'mine', ...share(done), detail: `${patterns} patterns` }),
   });
   if (options.out !== null) await writeAtomic(options.out, formatSpmf(patterns));
   return { kind: 'spmf', sequences: sequences.length, patterns };
@@ -64,15 +72,20 @@ async function mineSpmf(
 async function mineTexts(options: Options, { signal, progress }: Invocation<typeof OPTIONS>): Promise<Result> {
   const { train, model } = options;
   if (train === null || model === null)
-    throw new AdaptuneError('E_ARGUMENT', 'expected --train FILE and --model DIR, or --spmf FILE');
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      'expected --train FILE and --model DIR, or --spmf FILE; see adaptune mine --help',
+    );
   if (options.maxGap !== null && options.maxGap !== 0)
     throw new AdaptuneError(
       'E_ARGUMENT',
       `expected 0 for --max-gap with texts but received ${options.maxGap}: tokens are contiguous`,
     );
-  const form = options.out === null ? null : writerOf(options.out);
+  const form = options.out === null ? null : writerOf(endingOf(options.out, FORMATS));
+  if (options.out !== null) await checkOutput(options.out, [train, options.unlabelled, options.stopWords]);
   const data = await readTexts(train, { text: options.text, label: options.label, labels: 'optional' });
   const { topK, out, spmf: _spmf, maxGap: _maxGap, maxPattern, newTokens, ...rest } = options;
+  const { mine } = await import('../../train/mine-corpus.js');
   const result = await mine({
     ...rest,
     model,
@@ -80,11 +93,14 @@ async function mineTexts(options: Options, { signal, progress }: Invocation<type
     maxPattern,
     newTokens: topK ?? newTokens,
     signal,
-    onProgress: ({ stage, done }) => progress.update({ stage, done: Math.round(100 * done), total: 100 }),
+    onProgress: ({ stage, done }) => progress.update({ stage, ...share(done) }),
   });
   if (out !== null && form !== null) await writeAtomic(out, form(result, data.texts));
   return { kind: 'tokens', ...result };
 }
+
+/** Spreadsheets take these as the beginning of a formula; a quote before it makes it text. */
+const inert = (text: string) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
 
 /** Columns that a person reads and edits; `train --tokens` reads `phrase` back. */
 const COLUMNS: [string, (token: TokenReport, texts: readonly string[]) => string | number][] = [
@@ -93,25 +109,26 @@ const COLUMNS: [string, (token: TokenReport, texts: readonly string[]) => string
   ['uses', ({ uses }) => uses],
   ['ppl_u', ({ pplU }) => pplU.toFixed(4)],
   ['pieces_saved', ({ saved }) => saved],
-  ['label', ({ association }) => association?.label ?? ''],
+  ['label', ({ association }) => inert(association?.label ?? '')],
   ['label_share', ({ association }) => association?.share.toFixed(4) ?? ''],
   ['label_base', ({ association }) => association?.base.toFixed(4) ?? ''],
-  ['example', ({ example }, texts) => texts[example] ?? ''],
+  ['example', ({ example }, texts) => inert(texts[example] ?? '')],
 ];
 
-function writerOf(path: string): (result: MineTokensResult, texts: readonly string[]) => string | Iterable<string> {
-  const extension = extname(path).toLowerCase();
+function writerOf(
+  extension: Format,
+): (result: MineTokensResult, texts: readonly string[]) => string | Iterable<string> {
   if (extension === '.json') return (result) => `${JSON.stringify(result, null, 1)}\n`;
-  if (extension !== '.csv' && extension !== '.tsv')
-    throw new AdaptuneError(
-      'E_ARGUMENT',
-      `--out: expected a file ending in .json, .csv or .tsv but received "${path}"`,
-    );
-  const cell = extension === '.csv' ? csvCell : tsvCell;
-  const comma = extension === '.csv' ? ',' : '\t';
   return function* ({ chosen }, texts) {
-    yield `${COLUMNS.map(([name]) => name).join(comma)}\n`;
-    for (const token of chosen) yield `${COLUMNS.map(([, value]) => cell(String(value(token, texts)))).join(comma)}\n`;
+    yield row(
+      COLUMNS.map(([name]) => name),
+      extension,
+    );
+    for (const token of chosen)
+      yield row(
+        COLUMNS.map(([, value]) => value(token, texts)),
+        extension,
+      );
   };
 }
 
@@ -137,7 +154,8 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
         `${count(mined.frequent)} frequent word sequences, ${count(mined.closed)} closed, ${count(mined.terms)} with a content word, ` +
           `${count(mined.cohesive)} cohesive, at most ${count(mined.cap)} tokens`,
       );
-    for (const { line, phrase, reason } of rejected) note(`line ${line}: ${phrase}: left out: ${reason}`);
+    for (const { line, phrase, reason } of rejected)
+      note(`line ${line}: ${JSON.stringify(phrase)} is left out: ${reason}`);
     say(`${count(chosen.length)} new tokens; texts are ${percent(lengthRatio)} of their length\n`);
     if (chosen.length > 0) say(tokensText(chosen, 50));
   },

@@ -1,18 +1,18 @@
-import { extname } from 'node:path';
-import { Classifier, type Prediction } from '../../serve/classifier.js';
-import { AdaptuneError } from '../../errors.js';
+import type { Classifier, Prediction } from '../../serve/classifier.js';
 import { readTexts } from '../../util/data.js';
 import { writeAtomic } from '../../util/files.js';
-import { escapeControls } from '../../util/terminal.js';
 import type { OptionTable } from '../../util/options.js';
+import { escapeControls } from '../../util/terminal.js';
+import type { CommandSpec, Invocation } from '../command.js';
+import { checkOutput, endingOf } from '../output-file.js';
+import { duration, note, say } from '../output.js';
+import { row } from '../table.js';
 import { DEVICE_OPTIONS, deviceOptions } from './shared.js';
-import type { CommandSpec } from '../command.js';
-import { csvCell, duration, note, say, tsvCell } from '../output.js';
 
 const OPTIONS = {
-  out: { type: 'path', value: 'FILE', help: 'write .jsonl, .csv or .tsv instead of printing' },
-  topK: { type: 'integer', min: 1, max: 10_000, default: 1, value: 'N', help: 'labels per text, best first' },
-  text: { type: 'string', default: 'text', value: 'NAME', help: 'column with the text' },
+  out: { type: 'path', value: 'FILE', help: 'Write .jsonl, .csv or .tsv instead of printing.' },
+  topK: { type: 'integer', min: 1, max: 10_000, default: 1, value: 'N', help: 'Labels per text, best first.' },
+  text: { type: 'string', default: 'text', value: 'NAME', help: 'Column with the text.' },
   ...DEVICE_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -26,62 +26,73 @@ interface Result {
 /** Texts per call: enough for full batches, few enough that results flow and an interrupt is heeded. */
 const CHUNK = 2048;
 
-/** One line per text; top-k labels beyond the first get columns of their own (label_2, score_2, ...). */
-function* lines(
-  extension: string,
-  texts: readonly string[],
-  predictions: Prediction[][],
-  topK: number,
-): Generator<string> {
-  const score = (value: number) => value.toFixed(6);
-  if (extension === '.jsonl') {
-    for (const [i, row] of predictions.entries()) {
-      const best = row[0]!;
-      yield `${JSON.stringify({ text: texts[i], label: best.label, score: best.score, ...(topK > 1 ? { top: row } : {}) })}\n`;
-    }
+const FORMATS = ['.jsonl', '.csv', '.tsv'] as const;
+type Format = (typeof FORMATS)[number];
+
+/** One line per text; labels beyond the first get columns of their own (label_2, score_2, ...). */
+function* lines(format: Format, texts: readonly string[], predictions: Prediction[][]): Generator<string> {
+  const labels = predictions[0]!.length;
+  if (format === '.jsonl') {
+    for (const [i, best] of predictions.entries())
+      yield `${JSON.stringify({ text: texts[i], ...best[0], ...(labels > 1 ? { top: best } : {}) })}\n`;
     return;
   }
-  const [cell, comma] = extension === '.csv' ? [csvCell, ','] : [tsvCell, '\t'];
-  const columns = Array.from({ length: topK }, (_, k) =>
-    k === 0 ? ['label', 'score'] : [`label_${k + 1}`, `score_${k + 1}`],
-  ).flat();
-  yield `${['text', ...columns].join(comma)}\n`;
-  for (const [i, row] of predictions.entries())
-    yield `${[cell(texts[i]!), ...row.flatMap((item) => [cell(item.label), score(item.score)])].join(comma)}\n`;
+  const columns = Array.from({ length: labels }, (_, k) => (k === 0 ? '' : `_${k + 1}`));
+  yield row(['text', ...columns.flatMap((suffix) => [`label${suffix}`, `score${suffix}`])], format);
+  for (const [i, best] of predictions.entries())
+    yield row([texts[i]!, ...best.flatMap(({ label, score }) => [label, score.toFixed(6)])], format);
+}
+
+/** For people: controls are escaped, tabs and newlines too, so that a text is one line. */
+const shown = (text: string, best: Prediction[]) =>
+  [...best.flatMap(({ label, score }) => [escapeControls(label), score.toFixed(4)]), escapeControls(text)].join('\t');
+
+async function inputTexts({ args, options, signal }: Invocation<typeof OPTIONS>): Promise<string[]> {
+  const path = args[1] ?? '-';
+  if (path === '-') {
+    if (process.stdin.isTTY) note('reading texts from the terminal, one a line; Ctrl-D ends them');
+    // A read that waits for a person or another program ends with the interrupt.
+    signal.addEventListener('abort', () => process.stdin.destroy(signal.reason as Error), { once: true });
+  }
+  return (await readTexts(path, { text: options.text, labels: 'none' })).texts;
+}
+
+async function predictAll(
+  classifier: Classifier,
+  texts: readonly string[],
+  { options, json, signal, progress }: Invocation<typeof OPTIONS>,
+): Promise<Prediction[][]> {
+  const predictions: Prediction[][] = [];
+  for (let first = 0; first < texts.length; first += CHUNK) {
+    const part = texts.slice(first, first + CHUNK);
+    const scored = await classifier.predict(part, { topK: options.topK, signal });
+    for (const best of scored) predictions.push(best);
+    if (options.out === null && !json) for (const [i, best] of scored.entries()) say(shown(part[i]!, best));
+    else progress.update({ stage: 'predict', done: predictions.length, total: texts.length, unit: 'texts' });
+  }
+  return predictions;
 }
 
 export const command: CommandSpec<typeof OPTIONS, Result> = {
   name: 'predict',
   summary:
-    'Labels texts with a saved classifier. Reads JSONL, CSV or TSV, or standard input (one text or JSON object a line).',
+    'Labels texts with a saved classifier: a JSONL, CSV, TSV or text file, or standard input (one text or JSON object a line). ' +
+    'Prints label, score and text, separated by tabs.',
   arguments: '<dir> [file]',
   options: OPTIONS,
   example: `echo 'I lost my card' | adaptune predict runs/intents --top-k 3`,
-  async run({ args, options, json, signal, progress }) {
-    const extension = options.out === null ? null : extname(options.out).toLowerCase();
-    if (extension !== null && !['.jsonl', '.csv', '.tsv'].includes(extension))
-      throw new AdaptuneError(
-        'E_ARGUMENT',
-        `--out: expected a file ending in .jsonl, .csv or .tsv but received "${options.out}"`,
-      );
-    const started = performance.now();
+  async run(invocation) {
+    const { args, options } = invocation;
+    const format = options.out === null ? null : endingOf(options.out, FORMATS);
+    if (options.out !== null) await checkOutput(options.out, [args[1] ?? null]);
+    const { Classifier } = await import('../../serve/classifier.js');
     await using classifier = await Classifier.load(args[0]!, deviceOptions(options));
-    const { texts } = await readTexts(args[1] ?? '-', { text: options.text, labels: 'none' });
-    const predictions: Prediction[][] = [];
-    for (let first = 0; first < texts.length; first += CHUNK) {
-      const part = texts.slice(first, first + CHUNK);
-      const scored = await classifier.predict(part, { topK: options.topK, signal });
-      for (const row of scored) predictions.push(row);
-      if (extension === null && !json)
-        for (const [i, row] of scored.entries())
-          say(
-            `${row.map(({ label, score }) => `${tsvCell(label)}\t${score.toFixed(4)}`).join('\t')}\t${tsvCell(part[i]!)}`,
-          );
-      else progress.update({ stage: 'predict', done: predictions.length, total: texts.length });
-    }
-    if (options.out !== null && extension !== null)
-      await writeAtomic(options.out, lines(extension, texts, predictions, options.topK));
-    return { predictions, texts: texts.length, seconds: (performance.now() - started) / 1000, out: options.out };
+    const texts = await inputTexts(invocation);
+    const started = performance.now();
+    const predictions = await predictAll(classifier, texts, invocation);
+    const seconds = (performance.now() - started) / 1000;
+    if (options.out !== null && format !== null) await writeAtomic(options.out, lines(format, texts, predictions));
+    return { predictions, texts: texts.length, seconds, out: options.out };
   },
   print({ texts, seconds, out }) {
     if (out !== null) note(`${texts} texts labelled in ${duration(seconds)}, written to ${escapeControls(out)}`);

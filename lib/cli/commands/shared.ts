@@ -3,7 +3,8 @@ import type { DeviceOptions } from '../../native/device.js';
 import type { TokenReport } from '../../mining/index.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import type { ResolvedOf } from '../../util/options.js';
-import { count, table } from '../output.js';
+import { count } from '../output.js';
+import { table } from '../table.js';
 
 export const DEVICE_OPTIONS = { device: TRAIN_OPTIONS.device, threads: TRAIN_OPTIONS.threads };
 
@@ -40,16 +41,17 @@ export function metricsText({ macroF1, accuracy, perClass, confusion }: Metrics,
 
 /** New tokens as people read them. */
 export function tokensText(tokens: readonly TokenReport[], most: number): string {
-  const rows = tokens
-    .slice(0, most)
-    .map(({ phrase, support, uses, pplU, saved, association }) => [
-      phrase,
-      count(support),
-      count(uses),
-      three(pplU),
-      count(saved),
-      association === null ? '' : `${association.label} (${three(association.share)}, base ${three(association.base)})`,
-    ]);
+  const rows = tokens.slice(0, most).map(({ phrase, support, uses, pplU, saved, association }) => [
+    phrase,
+    count(support),
+    count(uses),
+    three(pplU),
+    count(saved),
+    // Measured on texts that had no part in choosing the label: a share below the base is no association.
+    association === null || association.share <= association.base
+      ? ''
+      : `${association.label} (${three(association.share)}, base ${three(association.base)})`,
+  ]);
   const more = tokens.length > most ? `\n… and ${tokens.length - most} more` : '';
   return table(['token', 'texts', 'uses', 'PPL_u', 'pieces saved', 'goes with'], rows) + more;
 }

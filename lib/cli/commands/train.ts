@@ -1,11 +1,25 @@
-import { train } from '../../train/job.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import type { TrainResult } from '../../train/result.js';
+import type { TrainEvent } from '../../train/run.js';
+import { escapeControls } from '../../util/terminal.js';
 import type { CommandSpec } from '../command.js';
-import { count, duration, note, percent, say, table } from '../output.js';
+import { count, duration, percent, say } from '../output.js';
+import { share, type Progress } from '../progress.js';
+import { table } from '../table.js';
 import { metricsText, tokensText } from './shared.js';
 
 const TOKENS_SHOWN = 20;
+const STEP_STAGES: ReadonlySet<TrainEvent['stage']> = new Set(['tokens', 'units']);
+
+function progressOf({ stage, done, total, loss, epoch }: TrainEvent): Progress {
+  const detail = [
+    ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
+    ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
+  ].join(', ');
+  // Mining tells its share, 0 to 1.
+  const counted = stage === 'mine' ? share(done) : { done, total, unit: STEP_STAGES.has(stage) ? 'steps' : 'texts' };
+  return { stage, ...counted, ...(detail === '' ? {} : { detail }) };
+}
 
 export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
   name: 'train',
@@ -14,20 +28,12 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
   example:
     'adaptune train --model models/minilm-l6 --train train.csv --validation validation.csv --test test.csv --out runs/intents',
   async run({ options, signal, progress }) {
-    return await train({
+    const { train } = await import('../../train/job.js');
+    return train({
       ...options,
       signal,
-      onProgress({ stage, done, total, loss, epoch }) {
-        const detail = [
-          ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
-          ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
-        ].join(', ');
-        progress.update({ stage, done, total, ...(detail === '' ? {} : { detail }) });
-      },
-      onNote(text) {
-        progress.end();
-        note(`note: ${text}`);
-      },
+      onProgress: (event) => progress.update(progressOf(event)),
+      onNote: (text) => progress.note(`note: ${escapeControls(text)}`),
     });
   },
   print(result) {
@@ -63,6 +69,6 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
       `validation: macro-F1 ${result.validation_macro_f1.toFixed(3)}, accuracy ${result.validation_accuracy.toFixed(3)}`,
     );
     if (test) say(`\ntest: ${metricsText(test, labels)}`);
-    say(`\nsaved in ${result.out}`);
+    say(`\nsaved in ${escapeControls(result.out)}`);
   },
 };
