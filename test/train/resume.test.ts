@@ -89,6 +89,21 @@ describe('train/resume', function () {
     expect(await finish(out, { resume: true })).to.deep.equal(whole);
   });
 
+  it('notes that it goes on with another instruction set', async () => {
+    const out = newOut();
+    await interrupt(out, {}, (event) => isStep(event) && event.done === 6);
+    const before = process.env['ADAPTUNE_ISA'];
+    process.env['ADAPTUNE_ISA'] = 'ref';
+    try {
+      const result = await tinyRun(out, { resume: true });
+      expect(result.notes.join()).to.match(/resumed on ref, begun on /);
+      expect(result.steps).to.equal(STEPS);
+    } finally {
+      if (before === undefined) delete process.env['ADAPTUNE_ISA'];
+      else process.env['ADAPTUNE_ISA'] = before;
+    }
+  });
+
   for (const method of ['full', 'frozen'] as const) {
     it(`resumes ${method} too`, async () => {
       const out = newOut();
