@@ -103,12 +103,12 @@ class Job {
       await this.#save('tokens', 0, []);
     }
     const encodings = await run.stage('tokenize', () => this.#encodeAll());
-    await run.stage('load', () => this.#loadEncoder());
     try {
+      await run.stage('load', () => this.#loadEncoder());
       await this.#makePlan(found, encodings.train);
       return await this.#finetune(found, encodings);
     } finally {
-      this.#encoder.close();
+      (this.#encoder as Encoder | undefined)?.close();
     }
   }
 
