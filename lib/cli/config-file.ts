@@ -1,4 +1,3 @@
-import { parseDocument } from 'yaml';
 import { AdaptuneError } from '../errors.js';
 import { readText } from '../util/files.js';
 import { parseJson } from '../util/json.js';
@@ -10,12 +9,13 @@ const LIMIT = 2 ** 20;
 /** Options of a JSON or YAML file, keys as in the typed API (`maxLength`) or as flags (`max-length`). E_FILE, E_CONFIG. */
 export async function readConfig(path: string, table: OptionTable): Promise<Record<string, OptionValue>> {
   const text = await readText(path, { limit: LIMIT });
-  const value = /\.ya?ml$/i.test(path) ? parseYaml(text, path) : parseJson(text, path, { code: 'E_CONFIG' });
+  const value = /\.ya?ml$/i.test(path) ? await parseYaml(text, path) : parseJson(text, path, { code: 'E_CONFIG' });
   return checkOptions(table, value, { code: 'E_CONFIG', where: path, partial: true });
 }
 
 /** Without aliases, tags that this schema does not know, or a second document. */
-function parseYaml(text: string, path: string): unknown {
+async function parseYaml(text: string, path: string): Promise<unknown> {
+  const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { prettyErrors: true });
   const problem = document.errors[0] ?? document.warnings[0];
   const fail = (reason: string, cause: unknown) =>

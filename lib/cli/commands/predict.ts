@@ -50,6 +50,7 @@ const shown = (text: string, best: Prediction[]) =>
 async function inputTexts({ args, options, signal }: Invocation<typeof OPTIONS>): Promise<string[]> {
   const path = args[1] ?? '-';
   if (path === '-') {
+    signal.throwIfAborted();
     if (process.stdin.isTTY) note('reading texts from the terminal, one a line; Ctrl-D ends them');
     // A read that waits for a person or another program ends with the interrupt.
     signal.addEventListener('abort', () => process.stdin.destroy(signal.reason as Error), { once: true });
