@@ -1,5 +1,5 @@
-// Coded errors. Native code throws Error; the addon's guard turns it into an AdaptuneError with the same code.
-// The codes must be rows of the one table in lib/errors.ts (a test compares the two lists).
+// Coded errors. Native code throws Error; the addon's guard turns it into an AdaptuneError with the same
+// code. The codes must be rows of the one table in lib/errors.ts (a test compares the two lists).
 #pragma once
 #include <string>
 
@@ -32,12 +32,14 @@ struct Error {
 // Throws Error with a printf-formatted message.
 [[noreturn]] void fail(Code code, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
-// The exception being handled (call it in a catch block) as an Error: bad_alloc is E_MEMORY, a stranger E_INTERNAL.
+// The exception being handled (call it in a catch block) as an Error: bad_alloc is E_MEMORY, a stranger
+// E_INTERNAL.
 Error current_error() noexcept;
 
 }  // namespace adaptune
 
-#define ADAPTUNE_CHECK(condition, code, ...)                                    \
-  do {                                                                          \
-    if (!(condition)) [[unlikely]] ::adaptune::fail(::adaptune::Code::code, __VA_ARGS__); \
+#define ADAPTUNE_CHECK(condition, code, ...)                 \
+  do {                                                       \
+    if (!(condition)) [[unlikely]]                           \
+      ::adaptune::fail(::adaptune::Code::code, __VA_ARGS__); \
   } while (0)

@@ -1,5 +1,5 @@
-// The one door for native allocation: every byte that native code owns comes from allocate(), so that tests can
-// count live bytes and fail the k-th allocation.
+// The one door for native allocation: every byte that native code owns comes from allocate(), so that tests
+// can count live bytes and fail the k-th allocation.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,8 @@ struct MemoryStats {
   uint64_t live_bytes, peak_bytes, allocations;
 };
 MemoryStats memory_stats() noexcept;
-// Fault door: the k-th allocation from now (1-based) throws E_MEMORY, once or from then on; k = 0 switches off.
+// Fault door: the k-th allocation from now (1-based) throws E_MEMORY, once or from then on; k = 0 switches
+// off.
 void fail_allocation(uint64_t k, bool always) noexcept;
 
 // Owns one allocation; move-only.
@@ -24,7 +25,9 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(size_t bytes) : ptr_(allocate(bytes)), bytes_(bytes) {}
-  Buffer(Buffer&& other) noexcept : ptr_(other.ptr_), bytes_(other.bytes_) { other.ptr_ = nullptr, other.bytes_ = 0; }
+  Buffer(Buffer&& other) noexcept : ptr_(other.ptr_), bytes_(other.bytes_) {
+    other.ptr_ = nullptr, other.bytes_ = 0;
+  }
   Buffer& operator=(Buffer&& other) noexcept;
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -32,15 +35,17 @@ class Buffer {
   void* data() const { return ptr_; }
   size_t bytes() const { return bytes_; }
   template <class T>
-  T* as() const { return static_cast<T*>(ptr_); }
+  T* as() const {
+    return static_cast<T*>(ptr_);
+  }
 
  private:
   void* ptr_ = nullptr;
   size_t bytes_ = 0;
 };
 
-// Bump allocator for what lives as long as one step or one op. After the first step of a size nothing is allocated:
-// chunks are kept, and coalesced into one on reset().
+// Bump allocator for what lives as long as one step or one op. After the first step of a size nothing is
+// allocated: chunks are kept, and coalesced into one on reset().
 class Arena {
  public:
   Arena() = default;
@@ -49,16 +54,24 @@ class Arena {
   ~Arena();
   void* take_bytes(size_t bytes);  // 64-byte aligned, uninitialised
   template <class T>
-  T* take(int64_t count) { return static_cast<T*>(take_bytes(static_cast<size_t>(count) * sizeof(T))); }
-  struct Mark { int chunk; size_t used; };
+  T* take(int64_t count) {
+    return static_cast<T*>(take_bytes(static_cast<size_t>(count) * sizeof(T)));
+  }
+  struct Mark {
+    int chunk;
+    size_t used;
+  };
   Mark mark() const;
-  void rewind(Mark mark);   // frees what was taken after mark
-  void reset();             // frees all, keeps (and coalesces) the memory
+  void rewind(Mark mark);  // frees what was taken after mark
+  void reset();            // frees all, keeps (and coalesces) the memory
   size_t capacity() const;
 
  private:
   static constexpr int kMaxChunks = 32;  // chunks grow geometrically
-  struct Chunk { char* data; size_t bytes, used; } chunks_[kMaxChunks] = {};
+  struct Chunk {
+    char* data;
+    size_t bytes, used;
+  } chunks_[kMaxChunks] = {};
   int count_ = 0, current_ = 0;
 };
 

@@ -1,5 +1,6 @@
-// Own thread pool: workers spin shortly, then park. The calling thread works too, so size() == 1 starts no thread.
-// Never splits work in a way that changes results: a task is an index, and results may depend on the index alone.
+// Own thread pool: workers spin shortly, then park. The calling thread works too, so size() == 1 starts no
+// thread. Never splits work in a way that changes results: a task is an index, and results may depend on the
+// index alone.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -16,14 +17,18 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return threads_; }
-  // Runs task for every index in [0, count), each once, in any order, on any worker (0 is the caller); returns when all
-  // are done. An Error thrown by a task is rethrown here once all workers stopped. Not re-entrant.
+  // Runs task for every index in [0, count), each once, in any order, on any worker (0 is the caller);
+  // returns when all are done. An Error thrown by a task is rethrown here once all workers stopped. Not
+  // re-entrant.
   void run(int64_t count, Task task, void* context);
 
   template <class F>
   void parallel(int64_t count, F&& body) {
     using Body = std::remove_reference_t<F>;
-    run(count, [](void* context, int64_t index, int worker) { (*static_cast<Body*>(context))(index, worker); }, &body);
+    run(
+        count,
+        [](void* context, int64_t index, int worker) { (*static_cast<Body*>(context))(index, worker); },
+        &body);
   }
 
  private:

@@ -21,7 +21,9 @@ struct Matrix {
 };
 
 inline Matrix matrix(float* ptr, int64_t rows, int64_t cols) { return {ptr, rows, cols, cols, DType::kF32}; }
-inline Matrix matrix(float* ptr, int64_t rows, int64_t cols, int64_t ld) { return {ptr, rows, cols, ld, DType::kF32}; }
+inline Matrix matrix(float* ptr, int64_t rows, int64_t cols, int64_t ld) {
+  return {ptr, rows, cols, ld, DType::kF32};
+}
 // Columns [first, first + count) of m.
 inline Matrix columns(const Matrix& m, int64_t first, int64_t count) {
   return {static_cast<char*>(m.ptr) + first * dtype_bytes(m.dtype), m.rows, count, m.ld, m.dtype};

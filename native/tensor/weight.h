@@ -1,5 +1,5 @@
-// A parameter matrix as the ops see it: the values, optional scales (int8 later), and the packs that a backend makes
-// on demand and keeps until the values change.
+// A parameter matrix as the ops see it: the values, optional scales (int8 later), and the packs that a
+// backend makes on demand and keeps until the values change.
 #pragma once
 #include "base/memory.h"
 #include "tensor/matrix.h"
