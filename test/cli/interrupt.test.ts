@@ -1,6 +1,7 @@
 /** Ctrl-C, SIGTERM and SIGHUP, --resume, and two runs on one folder. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { interruptible } from '../../lib/cli/interrupts.js';
 import { sha256 } from '../../lib/util/hash.js';
 import { cli, type Ended, inPairs, jsonl, oddRows, oneObject, startCli, workspace } from './cli.js';
 
@@ -71,6 +72,17 @@ describe('cli/interrupt', function () {
     const resumed = await resume(out);
     expect(resumed.code, resumed.stderr).to.equal(0);
     expect(weights(out)).to.equal(whole);
+  });
+
+  it('takes the echo of a signal for the same request', () => {
+    const told: string[] = [];
+    const leave = () => expect.fail('the echo would have ended the process');
+    const { signal, release } = interruptible((text) => told.push(text), leave);
+    process.emit('SIGTERM', 'SIGTERM');
+    process.emit('SIGTERM', 'SIGTERM');
+    release();
+    expect(told).to.have.length(1);
+    expect(signal.reason).to.have.property('code', 'E_INTERRUPTED');
   });
 
   it('refuses to resume other work, and to begin anew on an unfinished run', async () => {
