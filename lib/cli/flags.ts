@@ -10,6 +10,8 @@ export interface Syntax {
   /** Positional arguments as commander writes them, e.g. `<dir> [file]`. */
   arguments?: string;
   options: OptionTable;
+  /** Instead of the usage line that `arguments` and the required options make. */
+  usage?: string;
   example: string;
 }
 
@@ -24,7 +26,14 @@ const PLACEHOLDERS = {
   choice: '',
 } as const satisfies Record<OptionSpec['type'], string>;
 
-function placeholder(spec: OptionSpec): string {
+/** What every command takes. */
+const GENERAL = 'General:';
+export const GENERAL_OPTIONS = [
+  ['--config <FILE>', 'Options from a JSON or YAML file, named as here or in camel case. Flags win.'],
+  ['--json', 'Print one JSON object on stdout, everything else on stderr.'],
+] as const;
+
+export function placeholder(spec: OptionSpec): string {
   return spec.value ?? (spec.type === 'choice' ? spec.choices.join('|') : PLACEHOLDERS[spec.type]);
 }
 
@@ -36,14 +45,16 @@ function help(spec: OptionSpec): string {
 }
 
 function flag(name: string, spec: OptionSpec): Flag {
-  if (spec.type === 'boolean') return new Flag(`--${kebab(name)}`, help(spec));
-  return new Flag(`--${kebab(name)} <${placeholder(spec)}>`, help(spec)).argParser((text: string) =>
-    checkOption(`--${kebab(name)}`, spec, text, { fromText: true }),
-  );
+  const value = spec.type === 'boolean' ? '' : ` <${placeholder(spec)}>`;
+  const made = new Flag(`--${kebab(name)}${value}`, help(spec));
+  if (spec.group) made.helpGroup(`${spec.group}:`);
+  if (spec.type === 'boolean') return made;
+  return made.argParser((text: string) => checkOption(`--${kebab(name)}`, spec, text, { fromText: true }));
 }
 
 /** Required options stand in the usage line: a newcomer copies it. */
-function usage({ options, arguments: positional = '' }: Syntax): string {
+export function usage({ options, arguments: positional = '', usage: given }: Syntax): string {
+  if (given !== undefined) return given;
   const required = Object.entries(options).filter(([, spec]) => spec.required);
   const flags = required.map(([name, spec]) => `--${kebab(name)} ${placeholder(spec)}`);
   return [positional, ...flags, '[options]'].filter((part) => part !== '').join(' ');
@@ -53,15 +64,14 @@ function commander(syntax: Syntax): Commander {
   const command = new Commander(`adaptune ${syntax.name}`)
     .description(syntax.summary)
     .usage(usage(syntax))
-    .helpOption('-h, --help', 'Show this help.')
+    .addHelpOption(new Flag('-h, --help', 'Show this help.').helpGroup(GENERAL))
     .configureOutput({ writeErr: () => {} })
     .exitOverride()
     .addHelpText('after', `\nExample:\n  ${syntax.example}`);
   for (const argument of syntax.arguments?.split(' ') ?? []) command.argument(argument);
   for (const [name, option] of Object.entries(syntax.options)) command.addOption(flag(name, option));
-  return command
-    .option('--config <FILE>', 'Options from a JSON or YAML file, named as here or in camel case. Flags win.')
-    .option('--json', 'Print one JSON object on stdout, everything else on stderr.');
+  for (const [flags, text] of GENERAL_OPTIONS) command.addOption(new Flag(flags, text).helpGroup(GENERAL));
+  return command;
 }
 
 export interface Parsed {

@@ -12,7 +12,10 @@ export const MINE_OPTIONS = {
   text,
   label,
   newTokens: { ...TRAIN_OPTIONS.newTokens, default: 'auto', help: 'Largest number of tokens.' },
-  tokens,
+  tokens: {
+    ...tokens,
+    help: 'Report these phrases instead of mining: one a line, or an edited report of this command.',
+  },
   minSupport,
   maxPattern,
   minUses,

@@ -12,6 +12,8 @@ interface Common<T> {
   required?: boolean;
   /** Placeholder of the value in `--help`. */
   value?: string;
+  /** Heading in `--help`. */
+  group?: string;
 }
 /** A number from `min` to `max` (`above`, `below`: without the limit itself), or one of `words`. */
 export type NumberSpec<W extends string = string> = Common<number | NoInfer<W>> & {
@@ -57,6 +59,11 @@ export type OptionsOf<T extends OptionTable> = { [K in RequiredKey<T>]: ValueOf<
 export type ResolvedOf<T extends OptionTable> = { [K in RequiredKey<T> | FilledKey<T>]: ValueOf<T[K]> } & {
   [K in Exclude<keyof T, RequiredKey<T> | FilledKey<T>>]: ValueOf<T[K]> | null;
 };
+
+/** The same table, below one heading of `--help`. */
+export function grouped<const T extends OptionTable>(group: string, table: T): T {
+  return Object.fromEntries(Object.entries(table).map(([name, spec]) => [name, { ...spec, group }])) as unknown as T;
+}
 
 /** "max-length" of "maxLength". */
 export const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => '-' + c.toLowerCase());

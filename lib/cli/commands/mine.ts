@@ -5,7 +5,7 @@ import type { MineTokensResult, TokenReport } from '../../train/mine.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import { readTexts } from '../../util/data.js';
 import { readText, writeAtomic } from '../../util/files.js';
-import type { OptionTable, ResolvedOf } from '../../util/options.js';
+import { grouped, type OptionTable, type ResolvedOf } from '../../util/options.js';
 import type { CommandSpec, Invocation } from '../command.js';
 import { count, note, percent, say } from '../output.js';
 import { checkOutput, endingOf } from '../output-file.js';
@@ -13,33 +13,63 @@ import { share } from '../progress.js';
 import { row } from '../table.js';
 import { tokensText } from './shared.js';
 
+const {
+  train: _train,
+  model: _model,
+  maxPattern: _maxPattern,
+  unlabelled,
+  text,
+  label,
+  ...TOKEN_OPTIONS
+} = MINE_OPTIONS;
 const OPTIONS = {
-  ...MINE_OPTIONS,
-  train: { type: 'path', value: 'FILE', help: 'Texts: JSONL, CSV or TSV; labels are used when they are there.' },
-  model: {
-    type: 'string',
-    value: 'DIR',
-    help: 'Folder whose tokenizer cuts the texts, or scratch:tiny|mini|small to make one from them.',
-  },
-  spmf: { type: 'path', value: 'FILE', help: 'Mine a sequence database in SPMF format instead of texts.' },
-  out: { type: 'path', value: 'FILE', help: 'Write .json, .csv or .tsv (texts) or SPMF lines (--spmf).' },
-  topK: { type: 'integer', min: 1, max: 1_000_000, value: 'N', help: 'Only the first N.' },
-  maxGap: {
-    type: 'integer',
-    min: 0,
-    max: 1_000_000,
-    words: ['inf'],
-    value: 'N|inf',
-    help: 'Items allowed between neighbours of a pattern, with --spmf. Default: inf.',
-  },
-  maxPattern: {
-    type: 'integer',
-    min: 1,
-    max: 1_000_000,
-    value: 'N',
-    help: `Longest pattern. Default: ${TRAIN_OPTIONS.maxPattern.default} words for texts, none for --spmf.`,
-  },
-} as const satisfies OptionTable;
+  ...grouped('Data and output', {
+    train: {
+      type: 'path',
+      value: 'FILE',
+      help: 'Texts: JSONL, or CSV or TSV with a header row; labels are used when they are there.',
+    },
+    model: {
+      type: 'string',
+      value: 'DIR',
+      help: 'Folder whose tokenizer cuts the texts, or scratch:tiny|mini|small to make one from them.',
+    },
+    out: {
+      type: 'path',
+      value: 'FILE',
+      help: 'Also write all tokens as .json, .csv or .tsv, for `train --tokens`; with --spmf the patterns.',
+    },
+    unlabelled,
+    text,
+    label,
+  }),
+  ...TOKEN_OPTIONS,
+  ...grouped('New tokens', {
+    topK: { type: 'integer', min: 1, max: 1_000_000, value: 'N', help: 'Only the first N; replaces --new-tokens.' },
+    maxPattern: {
+      type: 'integer',
+      min: 1,
+      max: 1_000_000,
+      value: 'N',
+      help: `Longest pattern. Default: ${TRAIN_OPTIONS.maxPattern.default} words for texts, none for --spmf.`,
+    },
+  }),
+  ...grouped('Integer sequences instead of texts', {
+    spmf: {
+      type: 'path',
+      value: 'FILE',
+      help: 'Mine a sequence database in SPMF format, with --min-support, --max-pattern, --max-gap and --top-k.',
+    },
+    maxGap: {
+      type: 'integer',
+      min: 0,
+      max: 1_000_000,
+      words: ['inf'],
+      value: 'N|inf',
+      help: 'Items allowed between neighbours of a pattern. Default: inf.',
+    },
+  }),
+} satisfies OptionTable;
 type Options = ResolvedOf<typeof OPTIONS>;
 
 const FORMATS = ['.json', '.csv', '.tsv'] as const;
@@ -136,6 +166,7 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
   name: 'mine',
   summary: 'Shows the word sequences of a corpus that are worth a token of their own; or mines an SPMF file.',
   options: OPTIONS,
+  usage: '--train FILE --model DIR [options]',
   example: 'adaptune mine --train train.csv --model models/minilm-l6 --out tokens.csv',
   run: (invocation) =>
     invocation.options.spmf === null

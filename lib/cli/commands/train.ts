@@ -25,8 +25,7 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
   name: 'train',
   summary: 'Mines tokens, selects the sensitive units, finetunes them, evaluates, and saves a classifier.',
   options: TRAIN_OPTIONS,
-  example:
-    'adaptune train --model models/minilm-l6 --train train.csv --validation validation.csv --test test.csv --out runs/intents',
+  example: 'adaptune train --model models/minilm-l6 --train train.csv --test test.csv --out runs/intents',
   async run({ options, signal, progress }) {
     const { train } = await import('../../train/job.js');
     return train({
