@@ -93,7 +93,7 @@ export async function openSavedModel(device: Device, folder: string): Promise<Op
   const { labels, maxLength } = await readModelManifest(folder);
   const tokenizer = await Tokenizer.load(folder);
   const encoder = await Encoder.load(device, folder);
-  const mismatch = disagreement(encoder, tokenizer, labels);
+  const mismatch = disagreement(encoder, tokenizer, labels, maxLength);
   if (mismatch !== null) {
     encoder.close();
     throw new AdaptuneError('E_MODEL_MISMATCH', `${folder}: ${mismatch}`);
@@ -101,13 +101,22 @@ export async function openSavedModel(device: Device, folder: string): Promise<Op
   return { encoder, tokenizer, labels, maxLength };
 }
 
-function disagreement(encoder: Encoder, tokenizer: Tokenizer, labels: readonly string[]): string | null {
+/** What adaptune.json says itself has no hash: it must be what the files say. */
+function disagreement(
+  encoder: Encoder,
+  tokenizer: Tokenizer,
+  labels: readonly string[],
+  maxLength: number,
+): string | null {
   const { vocabulary, classes } = encoder.config;
   if (vocabulary < tokenizer.vocabularySize) {
     return `expected a row of the word table for each of ${tokenizer.vocabularySize} tokens, came ${vocabulary}`;
   }
   if (classes !== labels.length || encoder.labels?.some((label, id) => label !== labels[id])) {
     return `expected the ${labels.length} labels of ${MANIFEST_NAME} in config.json, came others`;
+  }
+  if (tokenizer.maxLength !== maxLength) {
+    return `expected the maxLength ${maxLength} of ${MANIFEST_NAME} in tokenizer_config.json, came ${tokenizer.maxLength}`;
   }
   return null;
 }

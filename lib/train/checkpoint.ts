@@ -5,15 +5,17 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { AdaptuneError } from '../errors.js';
 import { encodeSafetensors, readSafetensors, type TensorSource } from '../model/safetensors.js';
 import {
   exists,
   list,
   makeDirectory,
+  readBytes,
   readText,
   remove,
   requireSpace,
-  stat,
+  statOrNull,
   syncDirectory,
   writeAtomic,
   writeDurable,
@@ -35,6 +37,23 @@ const manifest = z.strictObject({
   version: z.literal(1),
   files: z.array(z.strictObject({ name: z.string().regex(/^[\w.]+$/), bytes: z.int().min(0), sha256: z.string() })),
 });
+type Manifest = z.infer<typeof manifest>;
+
+function parseManifest(bytes: Uint8Array, path: string): Manifest | null {
+  try {
+    return manifest.parse(parseJson(new TextDecoder().decode(bytes), path, { code: 'E_RESUME' }));
+  } catch {
+    return null;
+  }
+}
+
+/** What a kill or a failure while it was written or removed leaves of a checkpoint. */
+const UNFINISHED = 'unfinished';
+
+export interface Checkpoint {
+  name: string;
+  state: RunState;
+}
 
 export interface CheckpointContents {
   state: RunState;
@@ -62,37 +81,42 @@ export class CheckpointStore {
     return join(this.folder, name);
   }
 
-  /** The newest checkpoint that is whole. Broken ones that are newer are removed: their steps will be done again. */
-  async newest(): Promise<{ name: string; state: RunState } | null> {
+  /**
+   * The newest checkpoint that is whole, and what is wrong with newer ones that a kill does not explain. Nothing is
+   * removed. A file that cannot be read is E_FILE: that says nothing about what is in it.
+   * `needsBest`: without the weights of its best epoch a checkpoint is of no use.
+   */
+  async newest(needsBest: boolean): Promise<{ found: Checkpoint | null; damages: string[] }> {
     const names = (await list(this.folder)).filter((name) => position(name) >= 0);
     names.sort((a, b) => position(b) - position(a));
+    const damages: string[] = [];
     for (const name of names) {
-      if (await this.verify(name)) {
-        const path = join(this.path(name), STATE);
-        return { name, state: parseState(await readText(path), path) };
+      const path = join(this.path(name), STATE);
+      let damage = await this.#damage(name);
+      if (damage === null) {
+        const state = parseState(await readText(path), path);
+        const best = state.progress.best?.checkpoint ?? name;
+        if (needsBest && best !== name) damage = await this.#damage(best);
+        if (damage === null) return { found: { name, state }, damages };
       }
-      await remove(this.path(name));
+      if (damage !== UNFINISHED) damages.push(damage);
     }
-    return null;
+    return { found: null, damages };
   }
 
-  /** Are all files of the manifest there, with their size and hash? */
-  async verify(name: string): Promise<boolean> {
+  /** Null when all files of the manifest are there with their size and hash, else UNFINISHED or what is wrong. */
+  async #damage(name: string): Promise<string | null> {
     const path = join(this.path(name), MANIFEST);
-    if (!(await exists(path))) return false;
-    let parsed;
-    try {
-      parsed = manifest.safeParse(parseJson(await readText(path), path, { code: 'E_RESUME' }));
-    } catch {
-      return false;
-    }
-    if (!parsed.success) return false;
-    for (const file of parsed.data.files) {
+    if (!(await exists(path))) return UNFINISHED;
+    const parsed = parseManifest(await readBytes(path), path);
+    if (parsed === null) return `${name}/${MANIFEST} is damaged`;
+    for (const file of parsed.files) {
       const at = join(this.path(name), file.name);
-      if (!(await exists(at)) || (await stat(at)).size !== file.bytes || (await sha256File(at)) !== file.sha256)
-        return false;
+      const size = (await statOrNull(at))?.size;
+      if (size === undefined) return `${name}/${file.name} is missing`;
+      if (size !== file.bytes || (await sha256File(at)) !== file.sha256) return `${name}/${file.name} is damaged`;
     }
-    return true;
+    return null;
   }
 
   /** Returns the name. On failure nothing of the new checkpoint stays. */
@@ -104,7 +128,7 @@ export class CheckpointStore {
     try {
       const bytes = tensors.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
       await requireSpace(path, bytes + SPACE_BESIDE);
-      const files: z.infer<typeof manifest>['files'] = [];
+      const files: Manifest['files'] = [];
       const add = async (file: string, chunks: Chunks): Promise<void> => {
         const hashing = new Hashing(chunks);
         await writeDurable(join(path, file), hashing);
@@ -124,8 +148,21 @@ export class CheckpointStore {
     return name;
   }
 
+  /** Of a checkpoint that `newest` found whole. */
   readTensors(name: string): Promise<Tensors> {
     return readSafetensors(join(this.path(name), TENSORS));
+  }
+
+  /** Of a checkpoint that was written long ago: E_RESUME when it is not as it was written. */
+  async readOldTensors(name: string): Promise<Tensors> {
+    const damage = await this.#damage(name);
+    if (damage !== null) {
+      throw new AdaptuneError(
+        'E_RESUME',
+        `${this.path(name)}: expected the weights of the best epoch, but ${damage}; --resume trains that part again`,
+      );
+    }
+    return this.readTensors(name);
   }
 
   /** Removes all other checkpoints, oldest first. */

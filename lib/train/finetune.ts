@@ -32,8 +32,8 @@ export interface Finetuning {
   step: number;
   /** [CLS] states of all training texts, once nothing that they depend on trains any more. */
   features?: Float32Array;
-  /** Writes a checkpoint after `step` steps. */
-  save(step: number, why: 'periodic' | 'required'): Promise<void>;
+  /** Writes a checkpoint after `step` steps; false when it failed and training may go on without it. */
+  save(step: number, why: 'periodic' | 'required'): Promise<boolean>;
 }
 
 export async function finetune(job: Finetuning): Promise<void> {
@@ -43,8 +43,7 @@ export async function finetune(job: Finetuning): Promise<void> {
   let step = job.step;
   let saved = step > 0 ? step : -1;
   const save = async (why: 'periodic' | 'required'): Promise<void> => {
-    if (saved !== step) await job.save(step, why);
-    saved = step;
+    if (saved !== step && (await job.save(step, why))) saved = step;
   };
 
   if (trainer.rowsActive && step >= tokenSteps) await trainer.freezeRows();

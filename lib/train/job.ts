@@ -17,7 +17,7 @@ import type { Plan } from '../select/plan.js';
 import { stat, writeAtomic } from '../util/files.js';
 import { packageVersion } from '../util/version.js';
 import { TrainBatches } from './batches.js';
-import { CheckpointStore } from './checkpoint.js';
+import { CheckpointStore, type Checkpoint } from './checkpoint.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
 import { readInputs, type Inputs, type Part } from './inputs.js';
@@ -25,7 +25,7 @@ import { checkMemory, largestBatch, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
 import { resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
 import { fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
-import { chooseEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
+import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { openRunFolder, type RunFolder } from './run-folder.js';
 import { Run, type Report, type TrainHooks } from './run.js';
 import { isScratch, scratchConfig, scratchInitializerRange, scratchTokenizer } from './scratch.js';
@@ -61,7 +61,7 @@ export async function train(input: TrainOptions & TrainHooks): Promise<TrainResu
 }
 
 /** The checkpoint to continue from. */
-type Found = { name: string; state: RunState } | null;
+type Found = Checkpoint | null;
 
 class Job {
   readonly #store: CheckpointStore;
@@ -84,11 +84,17 @@ class Job {
   }
 
   async run(): Promise<TrainResult> {
-    const found = await this.#store.newest();
+    const { found, damages } = await this.#store.newest(choosesEpoch(this.inputs.validation.texts.length));
     if (found) checkIdentity(found.state.identity, this.inputs.identity);
     const state = found?.state ?? null;
     const run = (this.#run = new Run(this.hooks, state?.progress ?? newProgress()));
-    if (found) run.checkpointWritten(found.name);
+    for (const damage of damages) {
+      run.note(`checkpoint ${damage}: ${found ? `resumed from ${found.name}` : 'begun again'}`);
+    }
+    if (found) {
+      run.checkpointWritten(found.name);
+      await this.#keep(found.name);
+    }
     if (state && state.isa !== this.device.isa) {
       run.note(
         `resumed on ${this.device.isa}, begun on ${state.isa}: the last bits may differ from an uninterrupted run`,
@@ -247,7 +253,7 @@ class Job {
       const chosen = chooseEpoch(run.progress, inputs.validation.texts.length);
       const best = run.progress.best!;
       if (chosen.epoch === best.epoch && best.epoch !== run.progress.evaluations.at(-1)!.epoch) {
-        await trainer.restoreWeights(await this.#store.readTensors(best.checkpoint));
+        await trainer.restoreWeights(await this.#store.readOldTensors(best.checkpoint));
       }
       const scores = await run.stage('evaluate', async (report) => {
         const total = inputs.validation.texts.length + (inputs.test?.texts.length ?? 0);
@@ -319,13 +325,15 @@ class Job {
     return result;
   }
 
-  async #saveStep(trainer: Trainer, step: number, why: 'periodic' | 'required'): Promise<void> {
+  async #saveStep(trainer: Trainer, step: number, why: 'periodic' | 'required'): Promise<boolean> {
     try {
       await this.#save('train', step, trainer.tensors(), trainer.slots());
       this.#saveFailures = 0;
+      return true;
     } catch (error) {
       if (why === 'required' || ++this.#saveFailures > SAVE_FAILURES) throw error;
       this.#run.note(`checkpoint after step ${step} failed, training goes on: ${(error as Error).message}`);
+      return false;
     }
   }
 
@@ -353,8 +361,13 @@ class Job {
     const tokenizer = Object.entries(this.#tokenizer.files(options.maxLength));
     const name = await this.#store.write({ state, tensors, tokenizer });
     this.#run.checkpointWritten(name);
+    await this.#keep(name);
+  }
+
+  /** Removes all checkpoints but the newest, the best and the last good one. */
+  async #keep(newest: string): Promise<void> {
     const { best, lastGood } = this.#run.progress;
-    await this.#store.keep(new Set([name, best?.checkpoint ?? name, lastGood ?? name]));
+    await this.#store.keep(new Set([newest, best?.checkpoint ?? newest, lastGood ?? newest]));
   }
 }
 

@@ -69,9 +69,12 @@ export interface TrainResult {
 /** Under this many validation rows a difference between epochs is mostly chance: the last epoch is taken. */
 const ROWS_TO_CHOOSE = 500;
 
+/** May the weights of an epoch before the last be the result? */
+export const choosesEpoch = (validationRows: number): boolean => validationRows >= ROWS_TO_CHOOSE;
+
 export function chooseEpoch(progress: RunProgress, validationRows: number): TrainResult['chosen'] {
   const best = progress.best!.epoch;
-  if (validationRows >= ROWS_TO_CHOOSE) return { epoch: best, by: 'validation macro-F1' };
+  if (choosesEpoch(validationRows)) return { epoch: best, by: 'validation macro-F1' };
   return { epoch: progress.evaluations.at(-1)!.epoch, by: 'last epoch' };
 }
 

@@ -16,6 +16,8 @@ export interface FaultPlan {
   /** The first operation hit, counted from 1. */
   k: number;
   repeat?: 'once' | 'always';
+  /** For `kill`, instead of SIGKILL: stays at the operation, so that the test can kill several runs at once. */
+  stay?: () => Promise<never>;
   error: 'kill' | 'short' | 'ENOSPC' | 'EIO' | 'EROFS' | 'EACCES' | 'EMFILE' | 'EINTR';
 }
 
@@ -53,14 +55,14 @@ export function record(done: Recorded): void {
   recorder?.(done);
 }
 
-function due(operation: Operation): FaultPlan['error'] | null {
+function due(operation: Operation): FaultPlan | null {
   if (plan?.operation !== undefined && plan.operation !== operation) return null;
   operations++;
   if (!plan) return null;
-  return operations === plan.k || (plan.repeat === 'always' && operations > plan.k) ? plan.error : null;
+  return operations === plan.k || (plan.repeat === 'always' && operations > plan.k) ? plan : null;
 }
 
-function die(): never {
+function die(): Promise<never> {
   process.kill(process.pid, 'SIGKILL');
   throw new Error('unreachable');
 }
@@ -86,10 +88,11 @@ export async function through<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const fault = due(operation);
+      const hit = due(operation);
+      const fault = hit?.error ?? null;
       if (fault === 'kill') {
         await killed?.();
-        die();
+        await (hit?.stay ?? die)();
       }
       if (fault !== null && fault !== 'short') {
         throw Object.assign(new Error(`${fault}: injected fault, ${operation}`), { code: fault });

@@ -41,7 +41,7 @@ describe('saved model', () => {
     await using encoder = await Encoder.random(device, config, { seed });
     await encoder.save(folder, { labels });
     for (const [file, text] of Object.entries(tokenizer.files(16 + seed))) await writeAtomic(join(folder, file), text);
-    await writeModelManifest(folder, { labels, maxLength: 16 }, { method: 'full', tokens: [] });
+    await writeModelManifest(folder, { labels, maxLength: 16 + seed }, { method: 'full', tokens: [] });
     return folder;
   }
   async function failure(folder: string): Promise<AdaptuneError> {
@@ -57,7 +57,7 @@ describe('saved model', () => {
     const { encoder, labels, maxLength } = await openSavedModel(device, await save('a', 1));
     encoder.close();
     expect(labels).to.deep.equal(LABELS);
-    expect(maxLength).to.equal(16);
+    expect(maxLength).to.equal(17);
   });
 
   it('is refused when any one file is another model’s', async () => {
@@ -108,7 +108,7 @@ describe('saved model', () => {
   it('is refused when adaptune.json names other labels', async () => {
     const folder = await save('a', 1);
     for (const labels of [LABELS.toReversed(), LABELS.slice(1), [...LABELS, 'x']]) {
-      await writeModelManifest(folder, { labels, maxLength: 16 }, {});
+      await writeModelManifest(folder, { labels, maxLength: 17 }, {});
       expect((await failure(folder)).code).to.equal('E_MODEL_MISMATCH');
     }
   });

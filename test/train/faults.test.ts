@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { AdaptuneError } from '../../lib/errors.js';
 import { binding } from '../../lib/native/binding.js';
@@ -50,25 +48,6 @@ describe('train/faults', function () {
   });
   afterEach(() => setFaultPlan(null));
   after(() => rmSync(folder, { recursive: true, force: true }));
-
-  it('killed at any file operation, resumes to the same bits', () => {
-    const child = fileURLToPath(new URL('./kill-child.js', import.meta.url));
-    const run = (out: string, k: number) => spawnSync(process.execPath, [child, out, String(k)], { encoding: 'utf8' });
-    const { stdout, status, stderr } = run(newOut(), 1e9);
-    expect(status, stderr).to.equal(0);
-    const operations = Number(stdout);
-    expect(operations).to.be.greaterThan(100);
-    // All would take minutes; these are spread over the run, another set for each length of it.
-    const points = Array.from({ length: 12 }, (_, i) => 2 + Math.floor(((i + 0.5) * operations) / 12));
-    return points.reduce(async (before, k) => {
-      await before;
-      const out = newOut();
-      expect(run(out, k).signal, `operation ${k}`).to.equal('SIGKILL');
-      if (!existsSync(join(out, 'adaptune.json'))) await tinyRun(out, { resume: true });
-      expect(outcome(out), `operation ${k}`).to.deep.equal(whole);
-      expect(readdirSync(out).filter((name) => name.startsWith('.'))).to.deep.equal([]);
-    }, Promise.resolve());
-  });
 
   it('falls back to the checkpoint before when a file of the newest is spoilt', async () => {
     for (const file of ['manifest.json', 'state.json', 'tensors.safetensors']) {

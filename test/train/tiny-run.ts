@@ -29,8 +29,8 @@ export const tinyRun = (out: string, options: Partial<TrainOptions & TrainHooks>
   train({ ...TINY_RUN, ...options, out });
 
 /** Weights, moments, tokens and metrics of a finished run. */
-export function outcome(out: string): Record<string, unknown> {
-  const last = join(out, 'checkpoints', `step-${String(STEPS).padStart(6, '0')}`);
+export function outcome(out: string, steps = STEPS): Record<string, unknown> {
+  const last = join(out, 'checkpoints', `step-${String(steps).padStart(6, '0')}`);
   const json = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, Record<string, unknown>>;
   const state = json(join(last, 'state.json'));
   const { tokens, plan, metrics } = json(join(out, 'adaptune.json'));
