@@ -1,5 +1,5 @@
 // Builds build/Release/adaptune.node with node-gyp: what changed since the last build. Options are handed on
-// (`--debug`, `--verbose`).
+// (`--debug`, `--verbose`). `npm run build` in a clone, `npx adaptune build` in a project that depends on adaptune.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,18 +16,25 @@ function fail(what, remedies) {
   process.exitCode = 1;
 }
 
+/** The one installed beside adaptune, else the one that npm brings: of the npm that runs this, or of this Node. */
 function nodeGyp() {
+  const script = 'node-gyp/bin/node-gyp.js';
   try {
-    return createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+    return createRequire(import.meta.url).resolve(script);
   } catch {
-    return undefined;
+    const npms = [
+      ...(process.env.npm_execpath ? [dirname(dirname(process.env.npm_execpath))] : []),
+      join(installation, 'lib/node_modules/npm'),
+      join(dirname(process.execPath), 'node_modules/npm'),
+    ];
+    return npms.map((npm) => join(npm, 'node_modules', script)).find((path) => existsSync(path));
   }
 }
 
 const gyp = nodeGyp();
 if (gyp === undefined) {
-  fail('expected node-gyp 12 beside adaptune, found none.', [
-    'npm install --no-save node-gyp@12, then run this again.',
+  fail('expected node-gyp beside adaptune or in npm, found none.', [
+    'npm install --no-save node-gyp@12 (or the same with your package manager), then run this again.',
   ]);
 } else {
   const args = [gyp, 'configure', 'build', '-j', '2', '--loglevel', 'warn', ...process.argv.slice(2)];

@@ -38,6 +38,7 @@ const COMMANDS = new Map<string, Entry>([
     'doctor',
     entry('say what this machine offers and what is wrong with the installation', () => import('./commands/doctor.js')),
   ],
+  ['build', entry('compile the native addon where adaptune is installed', () => import('./commands/build.js'))],
 ]);
 const NAMES = [...COMMANDS.keys()];
 

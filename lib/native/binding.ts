@@ -214,21 +214,21 @@ function load(): Binding {
     try {
       return checked(require(resolve(chosen)), resolve(chosen));
     } catch (error) {
-      throw isMissing(error) ? absent([resolve(chosen)], 'chosen', error) : unusable(resolve(chosen), error);
+      throw isMissing(error) ? absent([resolve(chosen)], 'chosen', error) : unusable(resolve(chosen), 'chosen', error);
     }
   }
   try {
     const found = bindings({ bindings: 'adaptune', module_root: ROOT }) as { path: string };
     return checked(found, found.path);
   } catch (error) {
-    if (!Array.isArray((error as { tries?: unknown }).tries)) throw unusable(join(ROOT, 'build'), error);
+    if (!Array.isArray((error as { tries?: unknown }).tries)) throw unusable(join(ROOT, 'build'), 'searched', error);
   }
   const prebuilt = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`, `adaptune.${libc()}.node`);
   try {
     return checked(require(prebuilt), prebuilt);
   } catch (error) {
     const built = join(ROOT, 'build', 'Release', 'adaptune.node');
-    throw isMissing(error) ? absent([built, prebuilt], 'searched', error) : unusable(prebuilt, error);
+    throw isMissing(error) ? absent([built, prebuilt], 'searched', error) : unusable(prebuilt, 'searched', error);
   }
 }
 

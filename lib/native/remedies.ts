@@ -10,7 +10,12 @@ export function libc(): 'glibc' | 'musl' | 'system' {
   return header.glibcVersionRuntime ? 'glibc' : 'musl';
 }
 
-const BUILD =
+/** What builds the addon where this file lies: in a clone, or in somebody's node_modules. */
+export const BUILD_COMMAND = /[\\/]node_modules[\\/]/.test(import.meta.url)
+  ? 'npx adaptune build (installed with -g: adaptune build)'
+  : 'npm run build';
+
+const NEEDS =
   'It needs a C++20 compiler (gcc 11 or clang 14), make and Python 3; on Debian: apt-get install g++ make python3.';
 
 /** No file is there. `how`: one path was named by ADAPTUNE_BINARY, or the usual places were searched. */
@@ -19,29 +24,28 @@ export function absent(tried: string[], how: 'chosen' | 'searched', cause: unkno
     how === 'chosen'
       ? ['ADAPTUNE_BINARY names this file: correct the path, or unset the variable to search the usual places.']
       : [
-          `In a clone: npm run build. ${BUILD}`,
-          `As a dependency: this version has no prebuilt file for ${platform} (${libc()}); build it with: node node_modules/adaptune/native/build.mjs`,
-          'node_modules copied from another system or libc: remove it and install here.',
+          `This version has no prebuilt file for ${platform} (${libc()}). Build it: ${BUILD_COMMAND}. ${NEEDS}`,
           'Bundled (webpack, Next.js, asar): keep adaptune external and unpacked, for example serverExternalPackages: ["adaptune"].',
         ];
   return failure(`Could not locate the bindings file. Tried:\n${list(tried)}`, remedies, cause);
 }
 
-/** A file is there and cannot be loaded. */
-export function unusable(path: string, cause: unknown): AdaptuneError {
+/** A file is there and cannot be loaded. `how`: as in `absent`. */
+export function unusable(path: string, how: 'chosen' | 'searched', cause: unknown): AdaptuneError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   const remedies: string[] = [];
-  if (/GLIBC(XX)?_|CXXABI_/.test(reason))
-    remedies.push(`This system's C library is older than the file's: build it here. ${BUILD}`);
+  if (/GLIBC(XX)?_|CXXABI_/.test(reason)) remedies.push("This system's C library is older than the file's.");
   else if (/musl|ld-linux|Error relocating/.test(reason))
-    remedies.push('The file is for another C library (glibc or musl): install or build it on this system.');
+    remedies.push(`The file is for another C library than ${libc()}; was node_modules copied from another system?`);
   else if (/wrong ELF class|invalid ELF header|Exec format|incompatible architecture|mach-o/i.test(reason))
-    remedies.push(
-      `The file is for another platform than ${platform}, or damaged: remove it and install or build it here.`,
-    );
+    remedies.push(`The file is for another platform than ${platform}, or damaged; was it copied from another system?`);
   else if (/self-register|NODE_MODULE_VERSION/.test(reason))
-    remedies.push('The file is not an adaptune addon for this Node: build it again.');
-  remedies.push(`Build it again: npm run build (in a clone) or node node_modules/adaptune/native/build.mjs. ${BUILD}`);
+    remedies.push('The file is not an adaptune addon for this Node.');
+  remedies.push(
+    how === 'chosen'
+      ? 'ADAPTUNE_BINARY names this file: correct the path, or unset the variable.'
+      : `Build it here: ${BUILD_COMMAND}. ${NEEDS}`,
+  );
   return failure(`The native addon cannot be loaded from ${path}: ${reason}`, remedies, cause);
 }
 
