@@ -2,7 +2,7 @@
  * What the command line prints. People read stderr (progress) and stdout (results); with --json stdout carries exactly one
  * JSON object and everything else goes to stderr. Nothing here ends the process: a pipe would be cut at 64 KiB.
  */
-import { AdaptuneError, ERRORS } from '../errors.js';
+import { AdaptuneError, ERRORS, type ErrorCode } from '../errors.js';
 import { escapeControls } from '../util/terminal.js';
 import { INTERRUPTED } from './interrupts.js';
 
@@ -37,7 +37,11 @@ export function sayJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, plain)}\n`);
 }
 
-/** Prints one coded line (remedies on lines of their own) and returns the exit code: 2 for wrong usage, 130 after an interrupt, else 1. */
+/** 2 for wrong usage, 130 after an interrupt, else 1. */
+export const exitCode = (code: ErrorCode): number =>
+  code === 'E_INTERRUPTED' ? INTERRUPTED : ERRORS[code].usage ? 2 : 1;
+
+/** Prints one coded line (remedies on lines of their own) and returns the exit code. */
 export function report(error: unknown, json: boolean): number {
   const coded =
     error instanceof AdaptuneError
@@ -46,8 +50,7 @@ export function report(error: unknown, json: boolean): number {
   if (json) sayJson({ error: { code: coded.code, message: coded.message } });
   note(`adaptune: ${coded.code}: ${coded.code === 'E_ADDON' ? coded.message : escapeControls(coded.message)}`);
   if (coded.code === 'E_INTERNAL' && process.env['ADAPTUNE_DEBUG'] && error instanceof Error) note(error.stack ?? '');
-  if (coded.code === 'E_INTERRUPTED') return INTERRUPTED;
-  return ERRORS[coded.code].usage ? 2 : 1;
+  return exitCode(coded.code);
 }
 
 /** `1234567` -> `1,234,567` */
