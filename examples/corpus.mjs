@@ -13,6 +13,8 @@ const BLOCKS = [
   ['thermal optical inductive acoustic', 'sensor relay encoder probe'],
   ['buffered isolated floating grounded', 'inverter busbar contactor rectifier'],
 ].map((block) => block.map((words) => words.split(' ')));
+/** What the blocks are about. */
+const SYSTEMS = ['fluid', 'drive', 'sensing', 'electric'];
 /** Remarks are pairs of these: frequent words, but no pair of them is telling. */
 const REMARKS = [
   [
@@ -45,13 +47,13 @@ function shuffle(list, random) {
   return list;
 }
 
-/** @returns {{text: string, label: string}[]} `count` tickets, teams in equal parts. */
-export function tickets(count, seed) {
+function generate(count, seed) {
   const random = generator(seed);
   const pick = (list) => list[Math.floor(random() * list.length)];
   return Array.from({ length: count }, (_, n) => {
     const team = n % TEAMS.length;
-    const [modifiers, parts] = pick(BLOCKS);
+    const block = pick(BLOCKS);
+    const [modifiers, parts] = block;
     const i = Math.floor(random() * 4);
     const j = (team - i + 4) % 4;
     // The other modifier and part: with these differences the four pairings name four teams.
@@ -70,9 +72,15 @@ export function tickets(count, seed) {
       .slice(0, special.length)
       .sort((a, b) => b - a);
     shuffle(special, random).forEach((words, k) => clauses.splice(gaps[k], 0, words));
-    return { text: clauses.join(' '), label: TEAMS[team] };
+    return { text: clauses.join(' '), team: TEAMS[team], system: SYSTEMS[BLOCKS.indexOf(block)] };
   });
 }
+
+/** @returns {{text: string, label: string}[]} `count` tickets, teams in equal parts. */
+export const tickets = (count, seed) => generate(count, seed).map(({ text, team }) => ({ text, label: team }));
+
+/** The same tickets by what they are about: each of the term's words gives this label away, so that seconds are enough to learn it. */
+export const systems = (count, seed) => generate(count, seed).map(({ text, system }) => ({ text, label: system }));
 
 /** The same tickets with the words of each in random order. */
 export function shuffled(rows, seed) {
