@@ -41,11 +41,8 @@ export function unusable(path: string, how: 'chosen' | 'searched', cause: unknow
     remedies.push(`The file is for another platform than ${platform}, or damaged; was it copied from another system?`);
   else if (/self-register|NODE_MODULE_VERSION/.test(reason))
     remedies.push('The file is not an adaptune addon for this Node.');
-  remedies.push(
-    how === 'chosen'
-      ? 'ADAPTUNE_BINARY names this file: correct the path, or unset the variable.'
-      : `Build it here: ${BUILD_COMMAND}. ${NEEDS}`,
-  );
+  if (how === 'chosen') remedies.push('ADAPTUNE_BINARY names this file: correct the path, or unset the variable.');
+  remedies.push(`Build it here: ${BUILD_COMMAND}. ${NEEDS}`);
   return failure(`The native addon cannot be loaded from ${path}: ${reason}`, remedies, cause);
 }
 

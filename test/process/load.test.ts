@@ -29,7 +29,7 @@ describe('loading the addon', () => {
     writeFileSync(damaged, 'no machine code '.repeat(100));
     const output = await load(damaged);
     expect(output).to.match(/^E_ADDON\nThe native addon cannot be loaded from .*damaged\.node: /);
-    expect(output).to.contain('npm run build');
+    expect(output).to.contain('unset the variable').and.to.contain('Build it here: npm run build');
     const stranger = join(folder, 'stranger.cjs');
     writeFileSync(stranger, 'module.exports = {};');
     expect(await load(stranger)).to.contain('is not an adaptune addon');
