@@ -15,12 +15,13 @@ export interface Kill {
 export interface Fault {
   out: string;
   plan: FaultPlan;
+  resume?: boolean;
 }
 /** The error that the run ended with; null when it ended well. */
 export type FaultEnd = { code: string; message: string } | null;
 
 export type ChildJob = { model: string } & (
-  | { task: 'train' | 'hold'; out: string; resume?: boolean }
+  | { task: 'train' | 'timed' | 'hold'; out: string; resume?: boolean }
   /** Every run gets to its operation, one after another, and stays there; then one SIGKILL ends them all. */
   | { task: 'kill'; kills: Kill[] }
   /** Prints a list of what came of each: FaultEnd[]. */
@@ -49,10 +50,10 @@ function reaches({ out, k, resume = false }: Kill): Promise<boolean> {
   });
 }
 
-async function ending({ out, plan }: Fault): Promise<FaultEnd> {
+async function ending({ out, plan, resume = false }: Fault): Promise<FaultEnd> {
   setFaultPlan(plan);
   try {
-    await train({ ...options, out });
+    await train({ ...options, out, resume });
     return null;
   } catch (error) {
     const { code, message } = error as AdaptuneError;
@@ -72,6 +73,7 @@ try {
     console.log(JSON.stringify(ends));
   } else {
     const { task, out, resume = false } = job;
+    if (task === 'timed') writeSync(1, 'begins\n');
     await train({ ...options, out, resume, ...(task === 'hold' ? { onProgress: hold } : {}) });
     console.log('done');
   }

@@ -41,18 +41,29 @@ export interface ChildEnd {
   stderr: string;
 }
 
-/** `onHeld` gets a function that kills the child, once it holds the folder. */
-export function startChild(job: ChildJob, onHeld?: (kill: () => void) => void): Promise<ChildEnd> {
+interface ChildHooks {
+  /** Called once the child holds the folder. */
+  onHeld?: (kill: () => void) => Promise<void>;
+  /** Killed this long after it began to train. */
+  milliseconds?: number;
+}
+
+export async function startChild(job: ChildJob, { onHeld, milliseconds }: ChildHooks = {}): Promise<ChildEnd> {
   const child = spawn(process.execPath, [CHILD, JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const kill = () => void child.kill('SIGKILL');
   let [stdout, stderr] = ['', ''];
+  let held = Promise.resolve();
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
-    if (text.includes('held')) onHeld?.(() => child.kill('SIGKILL'));
+    if (onHeld && text.includes('held')) held = onHeld(kill);
+    if (milliseconds !== undefined && text.includes('begins')) setTimeout(kill, milliseconds);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject).on('close', (_, signal) => resolve({ signal, stdout, stderr }));
+  const signal = await new Promise<NodeJS.Signals | null>((resolve, reject) => {
+    child.on('error', reject).on('close', (_, by) => resolve(by));
   });
+  await held;
+  return { signal, stdout, stderr };
 }
 
 /** `count` whole numbers spread over first..last, or all when there are no more. */
@@ -129,12 +140,21 @@ export class Saving {
     return train({ ...savingOptions(this.model), ...options, out });
   }
 
-  /** Ends the run where something happened to it, checks what came of it, and removes it. */
-  async recover(out: string, what: string): Promise<void> {
-    const again = existsSync(join(out, 'adaptune.json'))
-      ? null
-      : await this.train(out, { resume: true }).catch(asError);
-    if (again instanceof Error) throw new Error(`${what}: not resumed: ${again.message}`, { cause: again });
+  /**
+   * Ends the run that something happened to, checks what came of it, and removes it. `lossy`: what is on the disk may not
+   * be what was saved; otherwise no step is taken twice that was saved.
+   */
+  async recover(out: string, what: string, { lossy = false } = {}): Promise<void> {
+    if (!existsSync(join(out, 'adaptune.json'))) {
+      const saved = savedSteps(out);
+      let first = SAVING_STEPS + 1;
+      const onProgress: TrainHooks['onProgress'] = ({ loss, done }) => {
+        if (loss !== undefined) first = Math.min(first, done);
+      };
+      const error = await this.train(out, { resume: true, onProgress }).then(() => null, asError);
+      if (error) throw new Error(`${what}: not resumed: ${error.message}`, { cause: error });
+      if (!lossy) expect(first, `${what}: first step after ${saved} saved ones`).to.equal(saved + 1);
+    }
     this.expectWhole(out, what);
     rmSync(out, { recursive: true });
   }
@@ -159,11 +179,12 @@ export class Saving {
     });
   }
 
-  /** Each run stands its fault or stops with a code that names it; returns how many stopped. */
-  async failAt(plans: readonly FaultPlan[], together = 10): Promise<number> {
+  /** Each run, or what is left of `from`, stands its fault or stops with a code that names it; how many stopped. */
+  async failAt(plans: readonly FaultPlan[], { together = 10, from = '' } = {}): Promise<number> {
     let stopped = 0;
     await inPairs(groupsOf(together, plans), async (group) => {
-      const faults = group.map((plan) => ({ plan, out: this.newOut() }));
+      const faults = group.map((plan) => ({ plan, out: this.newOut(), resume: from !== '' }));
+      if (from !== '') for (const { out } of faults) cpSync(from, out, { recursive: true });
       const { stdout, stderr } = await startChild({ model: this.model, task: 'fail', faults });
       expect(stdout, stderr).not.to.equal('');
       for (const [i, end] of (JSON.parse(stdout) as FaultEnd[]).entries()) {
@@ -180,6 +201,15 @@ export class Saving {
     return stopped;
   }
 
+  /** File operations of what is left of an unfinished run. */
+  async operationsOf(unfinished: string): Promise<number> {
+    const out = this.newOut();
+    cpSync(unfinished, out, { recursive: true });
+    setFaultPlan(null);
+    await this.train(out, { resume: true });
+    return operationCount();
+  }
+
   /** An unfinished run that was interrupted after `step` steps. */
   async interrupted(step: number, options: Partial<TrainOptions> = {}): Promise<string> {
     const out = this.newOut();
@@ -192,6 +222,41 @@ export class Saving {
     return out;
   }
 
+  /** Kills a process after `milliseconds`, whatever it does then; returns whether it was still at work. */
+  async killAfter(milliseconds: number): Promise<boolean> {
+    const out = this.newOut();
+    const { signal } = await startChild({ model: this.model, task: 'timed', out }, { milliseconds });
+    await this.recover(out, `killed after ${milliseconds} ms`);
+    return signal === 'SIGKILL';
+  }
+
+  /** Two processes at once on one folder: what both said. */
+  async race(): Promise<string[]> {
+    const out = this.newOut();
+    const job: ChildJob = { model: this.model, task: 'train', out };
+    const ends = await Promise.all([startChild(job), startChild(job)]);
+    await this.recover(out, 'two runs at once');
+    return ends.map(({ stdout }) => stdout.trim()).toSorted();
+  }
+
+  /** While one process holds the folder another is refused; once the first is killed a third continues. */
+  async contend(): Promise<void> {
+    const out = this.newOut();
+    let refused = '';
+    const winner = await startChild(
+      { model: this.model, task: 'hold', out },
+      {
+        onHeld: async (kill) => {
+          refused = (await startChild({ model: this.model, task: 'train', out, resume: true })).stdout;
+          kill();
+        },
+      },
+    );
+    expect(winner.signal, winner.stderr).to.equal('SIGKILL');
+    expect(refused).to.equal('E_LOCKED\n');
+    await this.recover(out, 'the one that held the folder was killed');
+  }
+
   /** A copy of an unfinished run, with `change` made to one of its files, is continued. */
   async damage(unfinished: string, file: string, { at, how }: Damage): Promise<void> {
     const out = this.newOut();
@@ -201,7 +266,7 @@ export class Saving {
     const byte = Math.min(Math.floor(at * bytes.length), bytes.length - 1);
     if (how === 'flipped') bytes[byte]! ^= 1 << (byte % 8);
     writeFileSync(path, how === 'flipped' ? bytes : bytes.subarray(0, byte));
-    await this.recover(out, `${file} ${how} at ${byte}`);
+    await this.recover(out, `${file} ${how} at ${byte}`, { lossy: true });
   }
 
   /** What the disk may hold when the power fails after some operation, `state` says which and how, is continued. */
@@ -211,7 +276,7 @@ export class Saving {
     for (const operation of this.log.slice(0, words.below(this.log.length + 1))) disk.apply(operation);
     const target = this.newOut();
     disk.lose(target, (n) => words.below(n));
-    await this.recover(join(target, 'run'), `power lost, state ${state}`);
+    await this.recover(join(target, 'run'), `power lost, state ${state}`, { lossy: true });
     rmSync(target, { recursive: true });
   }
 }
@@ -220,6 +285,17 @@ export class Saving {
 export const FAULTS = (['ENOSPC', 'EIO'] as const).flatMap((error) =>
   (['once', 'always'] as const).map((repeat) => ({ error, repeat })),
 );
+
+/** Steps done in the newest checkpoint whose manifest is there. */
+function savedSteps(out: string): number {
+  const folder = join(out, 'checkpoints');
+  const steps = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('step-')) : [];
+  const whole = steps.filter((name) => {
+    const path = join(folder, name, 'manifest.json');
+    return existsSync(path) && readFileSync(path, 'utf8').endsWith('}');
+  });
+  return Math.max(0, ...whole.map((name) => Number(name.slice('step-'.length))));
+}
 
 export interface Damage {
   /** Where in the file, 0..1. */
