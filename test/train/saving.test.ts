@@ -1,9 +1,10 @@
 /** A sample of the loops of test/long/saving.test.ts, and cases of their own. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { AdaptuneError } from '../../lib/errors.js';
 import { sampleTexts } from './sample-corpus.js';
+import { SAVING_STEPS } from './saving-run.js';
 import { asError, checkpointFiles, FAULTS, Saving, spread } from './saving.js';
 import { outcome } from './tiny-run.js';
 
@@ -21,6 +22,12 @@ describe('train/saving', function () {
 
   it('killed at a file operation, resumes to the same bits', async () => {
     await saving.killAt(spread(20, saving.firstChange, saving.operations), { together: 2 });
+  });
+
+  it('removes what a kill left of an old checkpoint, though none is written any more', async () => {
+    const out = await saving.interrupted(SAVING_STEPS);
+    mkdirSync(join(out, 'checkpoints', 'step-000001'));
+    await saving.recover(out, 'step 1 half removed');
   });
 
   it('stands or stops when an operation fails, and ends with the same bits', async () => {
@@ -49,7 +56,7 @@ describe('train/saving', function () {
   });
 
   it('resumes after the power was lost', async () => {
-    for (let state = 0; state < 20; state++) await saving.losePower(state);
+    for (let state = 0; state < 40; state++) await saving.losePower(state);
   });
 
   it('lets one of two runs have the folder, and the next one when it is killed', async () => {
