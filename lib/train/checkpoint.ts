@@ -153,13 +153,13 @@ export class CheckpointStore {
     return readSafetensors(join(this.path(name), TENSORS));
   }
 
-  /** Of a checkpoint that was written long ago: E_RESUME when it is not as it was written. */
+  /** Of a checkpoint that was written long ago: E_FILE when it is not as it was written. */
   async readOldTensors(name: string): Promise<Tensors> {
     const damage = await this.#damage(name);
     if (damage !== null) {
       throw new AdaptuneError(
-        'E_RESUME',
-        `${this.path(name)}: expected the weights of the best epoch, but ${damage}; --resume trains that part again`,
+        'E_FILE',
+        `${this.folder}: expected the weights of the best epoch as they were written, but ${damage}; --resume begins again`,
       );
     }
     return this.readTensors(name);

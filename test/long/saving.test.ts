@@ -68,24 +68,30 @@ describe('long/saving', () => {
     report('kills at random moments', begin, { kills: atWork, recovered_equal: atWork });
   });
 
-  for (const [name, from] of [
-    ['faults of a run', false],
-    ['faults of a resumed run', true],
-  ] as const) {
-    it(name, async () => {
-      const begin = performance.now();
-      const points = spread(Infinity, 1, from ? resumed : saving.operations);
-      const figures: Record<string, number> = {};
-      let injected = 0;
-      for (const { error, repeat } of FAULTS) {
-        const plans = points.map((k): FaultPlan => ({ k, error, repeat }));
-        const stopped = await saving.failAt(plans, { from: from ? unfinished : '' });
-        figures[`stopped_by_${error}_${repeat}`] = stopped;
-        injected += plans.length;
-      }
-      report(name, begin, { injected, ...figures, recovered_equal: injected });
+  it('every operation of a run fails', async () => {
+    const begin = performance.now();
+    const points = spread(Infinity, 1, saving.operations);
+    const figures: Record<string, number> = {};
+    for (const fault of FAULTS) {
+      const stopped = await saving.failAt(points.map((k): FaultPlan => ({ ...fault, k })));
+      figures[`stopped_by_${fault.error}_${fault.repeat}`] = stopped;
+    }
+    const injected = FAULTS.length * points.length;
+    report('faults of a run', begin, { injected, ...figures, recovered_equal: injected });
+  });
+
+  it('every operation of a resumed run fails', async () => {
+    const begin = performance.now();
+    const plans = spread(Infinity, 1, resumed).flatMap((k): FaultPlan[] => {
+      const error = k % 2 === 0 ? 'ENOSPC' : 'EIO';
+      return [
+        { k, error, repeat: 'once' },
+        { k, error, repeat: 'always' },
+      ];
     });
-  }
+    const stopped = await saving.failAt(plans, { from: unfinished });
+    report('faults of a resumed run', begin, { injected: plans.length, stopped, recovered_equal: plans.length });
+  });
 
   it('short and interrupted calls', async () => {
     const begin = performance.now();
@@ -99,15 +105,12 @@ describe('long/saving', () => {
 
   it('damaged checkpoint files', async () => {
     const begin = performance.now();
-    const early = await saving.interrupted(1);
     let damages = 0;
-    for (const run of [unfinished, early]) {
-      for (const file of checkpointFiles(run)) {
-        for (let place = 0; place < PLACES; place++) {
-          await saving.damage(run, file, { at: place / (PLACES - 1), how: 'flipped' });
-          await saving.damage(run, file, { at: place / PLACES, how: 'cut' });
-          damages += 2;
-        }
+    for (const file of checkpointFiles(unfinished)) {
+      for (let place = 0; place < PLACES; place++) {
+        await saving.damage(unfinished, file, { at: place / (PLACES - 1), how: 'flipped' });
+        await saving.damage(unfinished, file, { at: place / PLACES, how: 'cut' });
+        damages += 2;
       }
     }
     report('damaged checkpoint files', begin, { damages, recovered_equal: damages });

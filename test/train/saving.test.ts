@@ -93,7 +93,7 @@ describe('train/saving', function () {
         onProgress: ({ loss, done }) => loss !== undefined && done === steps && flip(join(during, ...best)),
       })
       .catch(asError);
-    expect(error).to.be.instanceOf(AdaptuneError).with.property('code', 'E_RESUME');
+    expect(error).to.be.instanceOf(AdaptuneError).with.property('code', 'E_FILE');
     await saving.train(during, { ...options, resume: true });
     expect(outcome(during, steps)).to.deep.equal(whole);
   });
