@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { AdaptuneError } from '../errors.js';
 import { readTexts } from '../util/data.js';
-import { list, readBytes, stat } from '../util/files.js';
+import { list, readBytes, statOrNull } from '../util/files.js';
 import { sha256, sha256File, sha256OfTexts } from '../util/hash.js';
 import { uniqueTexts } from '../mining/index.js';
 import { labelIds, labelList } from './labels.js';
@@ -97,8 +97,11 @@ async function modelIdentity(model: string): Promise<string> {
     scratchSize(model);
     return model;
   }
-  if (!(await stat(model)).isDirectory)
-    throw new AdaptuneError('E_FILE', `${model}: expected a model folder, came a file`);
+  const there = await statOrNull(model);
+  if (!there?.isDirectory) {
+    const came = there ? 'a file' : 'nothing there (a model of a hub is to be downloaded first)';
+    throw new AdaptuneError('E_FILE', `${model}: expected a model folder or scratch:tiny|mini|small, came ${came}`);
+  }
   const names = (await list(model)).filter((name) =>
     /^(?:config|tokenizer|tokenizer_config)\.json$|\.safetensors(?:\.index\.json)?$/.test(name),
   );

@@ -50,16 +50,19 @@ export async function readTexts(path: string, options: ReadTextsOptions): Promis
   let labelled = options.labels === 'required';
   for await (const row of rows(path, source, textColumn, options.labels === 'none')) {
     if (texts.length === 0 && options.labels === 'optional') labelled = row.columns.includes(labelColumn);
-    const need = (column: string): unknown => {
+    const need = (flag: '--text' | '--label', column: string): unknown => {
       const value = row.get(column);
-      if (value === undefined) throw fail(row.line, `a column ${show(column)}`, named(row.columns));
+      if (value === undefined)
+        throw fail(row.line, `a column ${show(column)}`, `${named(row.columns)}; ${flag} names the column`);
       return value;
     };
-    const text = need(textColumn);
+    const text = need('--text', textColumn);
     if (typeof text !== 'string') throw fail(row.line, `a string in column ${show(textColumn)}`, show(text));
     if (emptyTexts === 'refuse' && text.trim() === '') throw fail(row.line, 'a text', 'an empty one');
     if (labelled)
-      labels.push(labelOf(need(labelColumn), (came) => fail(row.line, `a label in column ${show(labelColumn)}`, came)));
+      labels.push(
+        labelOf(need('--label', labelColumn), (came) => fail(row.line, `a label in column ${show(labelColumn)}`, came)),
+      );
     else if (options.labels === 'optional' && row.columns.includes(labelColumn)) {
       throw fail(row.line, `no column ${show(labelColumn)}, as in line ${lines[0]}`, 'one');
     }
@@ -162,7 +165,7 @@ async function* separatedRows(path: string, source: string, delimiter: ',' | '\t
   // First line of each record so far: the parser counts CRLF in quotes twice and blank lines to the next record.
   const begins: number[] = [];
   const parser = Readable.from(
-    records(readLines(path, { ends: true }), begins, (line, came) => fail(line, format, came)),
+    records(readLines(path, { ends: true }), delimiter, begins, (line, came) => fail(line, format, came)),
   ).compose(parse({ delimiter, record_delimiter: ['\r\n', '\n'], relax_column_count: true }));
   let header: Map<string, number> | null = null;
   let names: string[] = [];
@@ -195,12 +198,21 @@ async function* separatedRows(path: string, source: string, delimiter: ',' | '\t
   }
 }
 
+/** What separates the columns of a header that has no delimiter but another one: spreadsheets write semicolons in many countries. */
+function otherDelimiter(header: string, delimiter: ',' | '\t'): string | null {
+  if (header.includes(delimiter)) return null;
+  if (/\S;\S/.test(header)) return 'semicolons';
+  if (header.trim().includes('\t')) return 'tabs (.tsv)';
+  return /\S,\S/.test(header) ? 'commas (.csv)' : null;
+}
+
 /**
  * Whole records in pieces of about 64 KiB (a stream costs per piece), without blank lines. A record goes on while a quote
  * is open, that is after an odd number of quotes: inside of quoted fields they are doubled.
  */
 async function* records(
   lines: AsyncIterable<Line>,
+  delimiter: ',' | '\t',
   begins: number[],
   fail: (line: number, came: string) => AdaptuneError,
 ): AsyncGenerator<string> {
@@ -212,6 +224,10 @@ async function* records(
       if (text === '\n' || text === '\r\n') continue;
       begins.push(line);
       length = 0;
+      if (begins.length === 1) {
+        const other = otherDelimiter(text, delimiter);
+        if (other !== null) throw fail(line, `columns separated by ${other}`);
+      }
     }
     for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) open = !open;
     length += text.length;

@@ -43,7 +43,12 @@ const CASES: Case[] = [
   ['mine --spmf W/absent', 1, 'E_FILE', /absent/],
   ['mine --spmf T', 1, 'E_DATA', /train\.jsonl: line 1: expected/],
   ['mine --train T --model W/absent', 1, 'E_TOKENIZER', /absent/],
-  ['train --model W/absent --train T --out W/no', 1, 'E_FILE', /absent: expected a file or folder, came nothing/],
+  [
+    'train --model W/absent --train T --out W/no',
+    1,
+    'E_FILE',
+    /absent: expected a model folder or scratch:tiny\|mini\|small, came nothing there/,
+  ],
   ['train --model scratch:tiny --train W/absent.csv --out W/no', 1, 'E_FILE', /absent\.csv/],
   ['train --model scratch:tiny --train T --out M', 1, 'E_OUTPUT_EXISTS', /a finished model is there$/],
   ['train --model scratch:tiny --train T --out M --resume', 1, 'E_OUTPUT_EXISTS', /it is finished already$/],

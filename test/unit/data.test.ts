@@ -98,10 +98,10 @@ describe('data', () => {
 
   it('names the columns that are there when one is missing', async () => {
     expect(await failure('csv', 'sentence,label\na,b\n')).to.equal(
-      'line 2: expected a column "text", came "sentence", "label"',
+      'line 2: expected a column "text", came "sentence", "label"; --text names the column',
     );
     expect(await failure('jsonl', '{"text":"a","label":"b"}\n{"text":"a"}')).to.equal(
-      'line 2: expected a column "label", came "text"',
+      'line 2: expected a column "label", came "text"; --label names the column',
     );
     expect(await failure('jsonl', '{"__proto__": {"text": "a"}, "label": "b"}')).to.contain(
       'came "__proto__", "label"',
@@ -163,6 +163,9 @@ describe('data', () => {
       /^line 3: expected CSV, came a misplaced quote/,
     ],
     ['text after a quote', 'tsv', 'text\tlabel\na\tb\n"x"y"\tc\n"', /^line 3: expected TSV, came a misplaced quote/],
+    ['semicolons', 'csv', 'text;label\na;b\n', 'line 1: expected CSV, came columns separated by semicolons'],
+    ['tabs', 'csv', 'text\tlabel\na\tb\n', 'line 1: expected CSV, came columns separated by tabs (.tsv)'],
+    ['commas', 'tsv', 'text,label\na,b\n', 'line 1: expected TSV, came columns separated by commas (.csv)'],
     ['a column too many', 'csv', 'text,label\n"a\nb",c\na,b,c\n', 'line 4: expected 2 columns, came 3'],
     ['a column too few', 'csv', 'text,label\na\n', 'line 2: expected 2 columns, came 1'],
     ['a column twice', 'csv', 'text,label,text\na,b,c\n', 'line 1: expected every column once, came "text" twice'],
