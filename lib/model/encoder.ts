@@ -29,6 +29,8 @@ export interface LoadOptions {
   grow?: Growth;
   /** For everything that is made anew; default 0. */
   seed?: number;
+  /** Replaces the dropout rates of config.json. */
+  dropout?: number;
 }
 
 export type Output = 'logits' | 'pooled' | 'cls';
@@ -57,7 +59,7 @@ export class Encoder {
     const rows = saved.encoder.vocabulary;
     const grown = options.grow?.pieces.length ?? 0;
     const config = {
-      ...saved.encoder,
+      ...(options.dropout === undefined ? saved.encoder : withDropout(saved.encoder, options.dropout)),
       classes: options.classes ?? saved.encoder.classes,
       vocabulary: Math.max(rows, (options.grow?.first ?? rows) + grown),
     };
@@ -173,6 +175,11 @@ export class Encoder {
     this.close();
     return Promise.resolve();
   }
+}
+
+/** One rate for every dropout of the encoder and its head. */
+export function withDropout(config: EncoderConfig, rate: number): EncoderConfig {
+  return { ...config, hiddenDropout: rate, attentionDropout: rate, classifierDropout: rate };
 }
 
 function count({ shape }: ParameterInfo): number {

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
-import { Encoder } from '../model/encoder.js';
+import { Encoder, withDropout } from '../model/encoder.js';
 import { growRows } from '../model/growth.js';
 import { MODEL_FILES, writeModelManifest } from '../model/saved-model.js';
 import type { TensorSource } from '../model/safetensors.js';
@@ -165,15 +165,21 @@ class Job {
     const classes = inputs.labels.length;
     const tokenizer = this.#tokenizer;
     const pieces = tokenizer.pieces.slice(tokenizer.phrases.length - this.#mined.length);
-    const { seed, init } = options;
+    const { seed, init, dropout } = options;
     const first = tokenizer.vocabularySize - pieces.length;
     if (isScratch(options.model)) {
-      const config = scratchConfig(options.model, tokenizer.vocabularySize, classes);
+      const usual = scratchConfig(options.model, tokenizer.vocabularySize, classes);
+      const config = dropout === null ? usual : withDropout(usual, dropout);
       const initializerRange = scratchInitializerRange(config.hidden);
       this.#encoder = await Encoder.random(device, config, { seed, initializerRange });
       await growRows(this.#encoder, { pieces, init }, { first, stored: config.vocabulary, seed });
     } else {
-      this.#encoder = await Encoder.load(device, options.model, { classes, grow: { pieces, init, first }, seed });
+      this.#encoder = await Encoder.load(device, options.model, {
+        classes,
+        grow: { pieces, init, first },
+        seed,
+        ...(dropout === null ? {} : { dropout }),
+      });
     }
     for (const note of this.#encoder.notes) this.#run.note(note);
     const { positions } = this.#encoder.config;

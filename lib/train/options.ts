@@ -222,8 +222,7 @@ export const TRAIN_OPTIONS = {
     dropout: {
       type: 'number',
       min: 0,
-      max: 1,
-      below: true,
+      max: 0.99,
       value: 'X',
       help: 'Replaces the dropout rates of config.json.',
     },

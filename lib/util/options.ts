@@ -15,13 +15,12 @@ interface Common<T> {
   /** Heading in `--help`. */
   group?: string;
 }
-/** A number from `min` to `max` (`above`, `below`: without the limit itself), or one of `words`. */
+/** A number from `min` to `max` (`above`: without `min` itself), or one of `words`. */
 export type NumberSpec<W extends string = string> = Common<number | NoInfer<W>> & {
   type: 'integer' | 'number';
   min: number;
   max: number;
   above?: boolean;
-  below?: boolean;
   words?: readonly W[];
 };
 export type TextSpec = Common<string> & { type: 'string' | 'path' };
@@ -85,7 +84,7 @@ export function legalValues(spec: OptionSpec): string {
     case 'integer':
     case 'number': {
       const kind = spec.type === 'integer' ? 'a whole number' : 'a number';
-      const range = `${spec.above ? 'above' : 'from'} ${spec.min} ${spec.below ? 'and below' : 'to'} ${spec.max}`;
+      const range = `${spec.above ? 'above' : 'from'} ${spec.min} to ${spec.max}`;
       return [`${kind} ${range}`, ...(spec.words ?? []).map((word) => JSON.stringify(word))].join(' or ');
     }
     case 'choice':
@@ -105,8 +104,7 @@ export function legalValues(spec: OptionSpec): string {
 
 function inRange(spec: NumberSpec, value: number): boolean {
   if (spec.type === 'integer' && !Number.isInteger(value)) return false;
-  const low = spec.above ? value > spec.min : value >= spec.min;
-  return low && (spec.below ? value < spec.max : value <= spec.max);
+  return (spec.above ? value > spec.min : value >= spec.min) && value <= spec.max;
 }
 
 function isLegal(spec: OptionSpec, value: unknown): value is OptionValue {

@@ -87,6 +87,13 @@ describe('encoder', () => {
     });
   });
 
+  it('takes another dropout rate than the folder’s, and saves it', async () => {
+    writeModel(dir);
+    const rates = { hiddenDropout: 0.25, attentionDropout: 0.25, classifierDropout: 0.25 };
+    await loaded((encoder) => encoder.save(dir, { labels: ['no', 'yes', 'maybe'] }), { dropout: 0.25 });
+    await loaded(({ config }) => expect(config).to.include(rates));
+  });
+
   it('knows bare names, gamma and beta, saved buffers and heads of other tasks', async () => {
     const renamed = new Map<string, RawTensor>([
       // One byte first, so that all that follows is unaligned.

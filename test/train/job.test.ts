@@ -99,6 +99,22 @@ describe('train/job', function () {
     expect(JSON.parse(saved[0]!)).to.have.all.keys('text', 'label');
   });
 
+  it('trains without dropout when told so', async () => {
+    const first = async (dropout?: number): Promise<number> => {
+      const losses: number[] = [];
+      await tinyRun(newOut(), {
+        method: 'full',
+        epochs: 1,
+        ...(dropout === undefined ? {} : { dropout }),
+        onProgress: ({ stage, loss }) => void (stage === 'units' && losses.push(loss!)),
+      });
+      return losses[0]!;
+    };
+    const usual = await first();
+    expect(await first(0.1)).to.equal(usual);
+    expect(await first(0)).to.not.equal(usual);
+  });
+
   it('leaves a frozen encoder as it was, bit for bit', async () => {
     const out = newOut();
     await tinyRun(out, { method: 'frozen' });
