@@ -4,7 +4,10 @@ import { binding, type DeviceHandle, type Isa, type TokenHandle } from './bindin
 export interface DeviceOptions {
   /** `auto` (default): the best device of this machine. */
   device?: 'auto' | 'cpu';
-  /** Default: what affinity and the container's CPU quota allow. */
+  /**
+   * Default: what affinity and the container's CPU quota allow. Devices of one process share the processors: where several
+   * work at the same time, each is slower, and fewer threads for each save little.
+   */
   threads?: number;
   /** Default: ADAPTUNE_ISA, else the widest that runs here. */
   isa?: Isa;

@@ -2,6 +2,9 @@
 // worker claims by compare-and-swap, so one that wakes late, after its run ended, can never take an index of
 // another run. run() returns when all indices are done, not when all workers woke: a descheduled worker
 // delays nobody.
+//
+// Waiting threads spin only while there are processors for all threads at work, those of other pools too: a
+// thread that spins would take the time of one that has work.
 #include "base/pool.h"
 
 #include <atomic>
@@ -24,6 +27,9 @@ constexpr int kMaxThreads = 256;
 constexpr uint32_t kClosed = 0xFFFFFFFFu;  // index half of a ticket while a run is being set up
 // A pause takes 40 to 140 cycles: 1,000 of them bridge the 10 to 50 us between the ops of a step.
 constexpr int kSpins = 1000;
+
+// Threads of the pools that are at work. Constant-initialised, trivially destroyed.
+std::atomic<int> at_work{0};
 
 uint64_t ticket_of(uint32_t number, uint32_t index) { return static_cast<uint64_t>(number) << 32 | index; }
 uint32_t number_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
@@ -51,7 +57,8 @@ struct ThreadPool::State {
 
   std::atomic<int> sleepers{0};
   std::atomic<bool> waiting{false}, stop{false};
-  int spins = 0;
+  std::atomic<int> mine{0};  // of `at_work`
+  int spare = 0;             // processors that this pool has no thread for
   std::mutex mutex;
   std::condition_variable wake, finished;
   std::exception_ptr error;  // the first, guarded by mutex
@@ -60,6 +67,11 @@ struct ThreadPool::State {
   void work(int worker);
   void loop(int worker);
   void join();
+  // Pauses until ready() holds or longer waiting is dear.
+  template <class Ready>
+  void spin(const Ready& ready) const {
+    for (int i = 0; i < kSpins && at_work.load() - mine.load() <= spare && !ready(); ++i) pause();
+  }
 };
 
 // Claims and runs indices until the current run has none left.
@@ -95,7 +107,7 @@ void ThreadPool::State::loop(int worker) {
   uint32_t seen = 0;
   const auto idle = [&] { return number_of(ticket.load()) == seen && !stop.load(); };
   for (;;) {
-    for (int i = 0; i < spins && idle(); ++i) pause();
+    spin([&] { return !idle(); });
     if (idle()) {
       std::unique_lock lock(mutex);
       sleepers.fetch_add(1);  // before the last look at the ticket: run() looks the other way round
@@ -121,8 +133,7 @@ ThreadPool::ThreadPool(int threads) : threads_(threads), state_(nullptr) {
   ADAPTUNE_CHECK(threads >= 1 && threads <= kMaxThreads, E_ARGUMENT,
                  "expected 1 to %d threads but received %d", kMaxThreads, threads);
   auto state = std::make_unique<State>();
-  // With more threads than processors a spinning worker takes the time of one that has work.
-  state->spins = threads <= usable_cpus() ? kSpins : 0;
+  state->spare = usable_cpus() - threads;
   state->workers.reserve(static_cast<size_t>(threads) - 1);
   try {
     for (int worker = 1; worker < threads; ++worker) {
@@ -138,6 +149,16 @@ ThreadPool::ThreadPool(int threads) : threads_(threads), state_(nullptr) {
 ThreadPool::~ThreadPool() {
   state_->join();
   delete state_;
+}
+
+ThreadPool::AtWork::AtWork(ThreadPool& pool) : pool_(pool) {
+  pool.state_->mine.store(pool.threads_);
+  at_work.fetch_add(pool.threads_);
+}
+
+ThreadPool::AtWork::~AtWork() {
+  at_work.fetch_sub(pool_.threads_);
+  pool_.state_->mine.store(0);
 }
 
 void ThreadPool::run(int64_t count, Task task, void* context) {
@@ -162,7 +183,7 @@ void ThreadPool::run(int64_t count, Task task, void* context) {
   }
   state.work(0);
   const auto complete = [&] { return state.done.load(std::memory_order_acquire) == count; };
-  for (int i = 0; i < state.spins && !complete(); ++i) pause();
+  state.spin(complete);
   if (!complete()) {
     std::unique_lock lock(state.mutex);
     state.waiting.store(true);  // before the last look at done: work() looks the other way round

@@ -1,6 +1,6 @@
-// Own thread pool: workers spin shortly, then park. The calling thread works too, so size() == 1 starts no
-// thread. Never splits work in a way that changes results: a task is an index, and results may depend on the
-// index alone.
+// Own thread pool: workers spin shortly where there are processors for all, then park. The calling thread
+// works too, so size() == 1 starts no thread. Never splits work in a way that changes results: a task is an
+// index, and results may depend on the index alone.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -30,6 +30,19 @@ class ThreadPool {
         [](void* context, int64_t index, int worker) { (*static_cast<Body*>(context))(index, worker); },
         &body);
   }
+
+  // While one lives, other pools' threads know that this pool's may all have work. For runs that follow each
+  // other closely.
+  class AtWork {
+   public:
+    explicit AtWork(ThreadPool& pool);
+    ~AtWork();
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+
+   private:
+    ThreadPool& pool_;
+  };
 
  private:
   struct State;  // threads, counters, condition variable

@@ -60,6 +60,7 @@ struct Device::State {
 std::optional<Error> Device::State::attempt(Job& job) {
   running = &job;
   std::optional<Error> error;
+  const ThreadPool::AtWork at_work(pool);
   try {
     if (job.cancelled()) fail(Code::E_ABORTED, "cancelled before it began");
     job.work(engine);
