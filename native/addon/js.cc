@@ -231,6 +231,7 @@ namespace {
 napi_value typed_array(napi_env env, napi_typedarray_type type, const void* data, int64_t count,
                        size_t width) {
   const size_t length = static_cast<size_t>(count);
+  expect_memory(length * width);
   void* memory = nullptr;
   napi_value backing, result;
   check(env, napi_create_arraybuffer(env, length * width, &memory, &backing));

@@ -12,6 +12,10 @@ constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 vector
 void* allocate(size_t bytes);
 void release(void* ptr, size_t bytes) noexcept;
 
+// Throws E_MEMORY when this machine or container has no room for so much more. Linux would grant it, and kill
+// the process once it is used. For memory that others allocate; allocate() looks by itself.
+void expect_memory(size_t bytes);
+
 struct MemoryStats {
   uint64_t live_bytes, peak_bytes, allocations;
 };

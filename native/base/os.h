@@ -20,7 +20,8 @@ Limits container_limits(const std::string& root);
 // max(1, min(affinity, floor(quota))): what can run at the same time without being throttled.
 int usable_cpus();
 
-int64_t memory_total();  // bytes
+int64_t memory_total();     // bytes
+int64_t memory_resident();  // bytes of this process in memory, 0: unknown
 std::string cpu_model();
 
 // To be called first on a thread of ours: names it and leaves signals to the host's threads.

@@ -189,6 +189,12 @@ int usable_cpus() {
 
 int64_t memory_total() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE); }
 
+int64_t memory_resident() {
+  long long size, resident;  // pages
+  const std::string text = read_small("/proc/self/statm");
+  return std::sscanf(text.c_str(), "%lld %lld", &size, &resident) == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
+}
+
 std::string cpu_model() {
   for (const std::string& line : split(read_small("/proc/cpuinfo"), '\n')) {
     const size_t colon = line.find(": ");
