@@ -1,11 +1,12 @@
 /** A process of its own that ends in the way that its argument names, with jobs running. */
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { AdaptuneError } from '../../lib/errors.js';
 import { binding } from '../../lib/native/binding.js';
 import { busy, open } from './tiny.js';
 
-const [ending, argument = ''] = process.argv.slice(2);
+const [ending, argument = '', status = '7'] = process.argv.slice(2);
 
 switch (ending) {
   case 'load':
@@ -32,7 +33,17 @@ switch (ending) {
     const { model } = await open('ref');
     for (let i = 0; i < 20; ++i) void binding().forward(model, busy(20), 'logits');
     await sleep(Number(argument));
-    process.exit(7);
+    process.exit(Number(status));
+    break;
+  }
+  case 'exit-beside-workers': {
+    const script = new URL('./worker.js', import.meta.url);
+    const workers = [1, 2].map(() => new Worker(script, { workerData: { ending: 'terminate' } }));
+    for (const worker of workers) worker.on('error', console.error);
+    const { model } = await open('ref');
+    for (let i = 0; i < 20; ++i) void binding().forward(model, busy(20), 'logits');
+    await sleep(Number(argument));
+    process.exit(Number(status));
     break;
   }
   case 'throw': {

@@ -111,6 +111,27 @@ function shrunk(): Int32Array {
   return view;
 }
 
+/** Handles of another device, and closed ones; `close` and `cancel` may have them. */
+async function otherHandles(): Promise<unknown[]> {
+  const addon = binding();
+  const make = async () => {
+    const { device, model } = await open('scalar', 1);
+    return [device, model, addon.createTrainer(model, PLAN), addon.createCalibration(model), addon.createToken()];
+  };
+  const [opened, closed] = [await make(), await make()];
+  for (const handle of closed.toReversed()) addon.close(handle as never);
+  return [
+    ...opened,
+    ...closed,
+    { ...opened[0] },
+    Object.create(opened[1] as object),
+    new Proxy(opened[1] as object, {}),
+  ];
+}
+
+/** Functions that read no argument. */
+const WITHOUT_ARGUMENTS = ['systemInfo', 'errorCodes', 'memory', 'createToken'] satisfies (keyof Binding)[];
+
 type Path = (string | number)[];
 
 /** Every place in a value that a function may read: itself, fields, items. */
@@ -130,6 +151,7 @@ function replaced(value: unknown, [first, ...rest]: Path, by: unknown): unknown 
 describe('hostile values', function () {
   let tiny: Tiny;
   let table: Partial<Record<keyof Binding, unknown[]>>;
+  let values: (() => unknown)[];
 
   before(async () => {
     tiny = await open('scalar', 1);
@@ -167,14 +189,22 @@ describe('hostile values', function () {
       close: [binding().createToken()],
     };
   });
+  before(async () => {
+    values = [...HOSTILE, ...(await otherHandles()).map((handle) => () => handle)];
+  });
   after(() => tiny.close());
+
+  it('are at least 60, for every function of the addon', () => {
+    expect(values.length).to.be.greaterThan(60);
+    expect([...Object.keys(table), ...WITHOUT_ARGUMENTS].sort()).to.deep.equal(Object.keys(binding()).sort());
+  });
 
   it('are refused with a code or taken, wherever they stand', async () => {
     const outcomes = new Map<string, number>();
     for (const [name, valid] of Object.entries(table)) {
       const call = binding()[name as keyof Binding] as (...args: unknown[]) => unknown;
       for (const path of places(valid))
-        for (const [index, make] of HOSTILE.entries()) {
+        for (const [index, make] of values.entries()) {
           // The k-th allocation is a door for tests: a hostile k would arm it.
           if (name === 'failAllocation' && path.length > 0 && Number(path[0]) === 0) continue;
           const args = path.length ? (replaced(valid, path, make()) as unknown[]) : [make()];
@@ -196,6 +226,24 @@ describe('hostile values', function () {
     expect(total).to.be.greaterThan(5000);
     expect(outcomes.get('E_ARGUMENT')! / total).to.be.greaterThan(0.7);
     expect([...outcomes.keys()]).to.include.members(['getter', 'E_MODEL_SHAPE', 'taken']);
+  });
+
+  it('more arguments than a function has change nothing, fewer are refused', async () => {
+    for (const name of WITHOUT_ARGUMENTS) {
+      const call = binding()[name] as (...args: unknown[]) => unknown;
+      expect(typeof call(...values.map((make) => make())), name).to.equal('object');
+    }
+    for (const [name, valid] of Object.entries(table)) {
+      const call = binding()[name as keyof Binding] as (...args: unknown[]) => unknown;
+      for (const args of [[], valid.slice(0, 1), [...valid, ...values.map((make) => make())]]) {
+        try {
+          await call(...args);
+        } catch (error) {
+          expect(error, `${name} of ${args.length}`).to.be.instanceOf(AdaptuneError);
+          expect((error as AdaptuneError).code, `${name} of ${args.length}`).to.not.equal('E_INTERNAL');
+        }
+      }
+    }
   });
 
   it('a message names the argument, what was expected and what came', () => {

@@ -1,7 +1,7 @@
 /** Runs in a Worker: loads the addon there, leaves jobs running, and ends in the way that workerData names. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { binding } from '../../lib/native/binding.js';
-import { BATCH, busy, open } from './tiny.js';
+import { BATCH, busy, open, PLAN, STEP } from './tiny.js';
 
 export type Ending = 'return' | 'throw' | 'exit' | 'terminate' | 'answer';
 
@@ -11,7 +11,14 @@ if (ending === 'answer') {
   for (let i = 0; i < 20; ++i) await binding().forward(model, BATCH, 'logits');
   parentPort!.postMessage(await binding().forward(model, BATCH, 'logits'));
 } else {
-  const jobs = [40, 5, 5].map((texts) => binding().forward(model, busy(texts), 'logits'));
+  const token = binding().createToken();
+  const trainer = binding().createTrainer(model, PLAN);
+  const calibration = binding().createCalibration(model);
+  const jobs = [
+    binding().forward(model, busy(40), 'logits', token),
+    binding().trainStep(trainer, busy(10), new Int32Array(10), null, STEP, token),
+    binding().calibrate(calibration, busy(5), new Int32Array(5), 1, 0, token),
+  ];
   parentPort!.postMessage('running');
   if (ending === 'exit') process.exit(0);
   if (ending === 'throw') throw new Error('as asked');
