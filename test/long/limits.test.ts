@@ -97,12 +97,11 @@ describe('half a processor', function () {
 });
 
 describe('two devices in a process', () => {
-  it('share the processors: together they get as much done as one', async function () {
+  it('waste nothing on each other: as much gets done for the same processor time', async () => {
     const one = await work(run(process.execPath, [WORK, '4', '1']));
     const two = await work(run(process.execPath, [WORK, '4', '2']));
     record(RESULTS, 'twoDevices', { one, two });
     expect(two.threads).to.equal(one.threads);
-    expect(two.jobs / one.jobs).to.be.greaterThan(0.8);
     expect(perSecond(two) / perSecond(one)).to.be.greaterThan(0.8);
     expect(two.idle).to.be.lessThan(0.1);
   });
@@ -168,7 +167,7 @@ describe('little memory', function () {
     const outcomes: object[] = [];
     const killed: object[] = [];
     for (const method of ['full', 'adapt', 'frozen'])
-      for (const limit of [200, 250, 300, 350, 400, 500, 600, 700]) {
+      for (const limit of [250, 300, 400, 600, 900, 1300]) {
         const one = await within(this, { memory: limit * MB }, async (group) => {
           const { code, stderr } = await runIn(group, train(method, `${method}-${limit}`));
           const error = /E_[A-Z_]+/.exec(stderr)?.[0] ?? null;
