@@ -17,7 +17,7 @@ const BUILT = join(ROOT, 'build/asan');
 const compiler = process.env['CXX'] ?? 'c++';
 
 const SUITES: Record<string, string[]> = {
-  ops: ['ops/parity', 'ops/invariants', 'ops/dispersion'],
+  ops: ['ops/parity', 'ops/invariants'],
   process: ['process/hostile', 'process/lifecycle', 'process/environments', 'process/lock', 'process/limits'],
   model: ['model/encoder', 'model/saved-model', 'serve/classifier'],
   train: ['train/job', 'train/resume', 'train/frozen'],
