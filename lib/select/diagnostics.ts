@@ -1,10 +1,10 @@
 /** How far a selection can be trusted: what the score follows, and what two halves of the data would have selected. */
 import type { EncoderConfig, LayerSensitivity, UnitSensitivity } from '../native/binding.js';
 import { gather, gatherScores, scoreUnits, UNIT_KINDS } from './scores.js';
-import type { ScoreOptions, UnitKind } from './scores.js';
+import type { LayerScores, ScoreOptions, UnitKind } from './scores.js';
 import { jaccard, spearman } from './statistics.js';
-import { groupWeights, neuronWeights, selectUnits } from './units.js';
-import type { LayerSelection, SelectOptions } from './units.js';
+import { groupWeights, neuronWeights } from './units.js';
+import type { LayerSelection } from './units.js';
 
 export interface SelectionDiagnostics {
   /** Spearman correlation of the score with the dispersion and with the gradient norm; NaN where one is constant. */
@@ -18,21 +18,23 @@ export interface SelectionDiagnostics {
 export const JACCARD_WARNING = 0.6;
 
 /**
- * whole: sensitivity over all calibration texts; halves: over two disjoint halves of them, selected from with the same
- * options. The halves' gradients are sums of the whole's scale, so G is doubled to be that of a half's mean loss.
+ * whole: sensitivity over all calibration texts; halves: over two disjoint halves of them, from which `select` chooses as
+ * it did from the whole (by budget, or by cost with a depth floor of each half's own). The halves' gradients are sums of
+ * the whole's scale, so G is doubled to be that of a half's mean loss.
  */
 export function diagnoseSelection(
   config: EncoderConfig,
   whole: readonly LayerSensitivity[],
   halves: readonly [readonly LayerSensitivity[], readonly LayerSensitivity[]],
-  options: ScoreOptions & SelectOptions,
+  options: ScoreOptions,
+  select: (scores: LayerScores[]) => LayerSelection[],
 ): SelectionDiagnostics {
   const scores = scoreUnits(whole, options);
   const correlation = (kind: UnitKind) => ({
     dispersion: spearman(gatherScores(scores, kind), gather(whole, kind, options.dispersion)),
     gradient: spearman(gatherScores(scores, kind), gather(whole, kind, 'gradient')),
   });
-  const [a, b] = halves.map((half) => selectUnits(config, scoreUnits(half.map(doubleGradient), options), options));
+  const [a, b] = halves.map((half) => select(scoreUnits(half.map(doubleGradient), options)));
   const overlap = (kinds: readonly UnitKind[], weight?: (unit: string) => number) =>
     jaccard(unitNames(a!, kinds), unitNames(b!, kinds), weight);
   const weights = overlap(UNIT_KINDS, (unit) =>

@@ -4,8 +4,8 @@ import type { TensorSource } from '../model/safetensors.js';
 import { planForCost, type Workload } from '../select/cost.js';
 import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
 import { defaultRates, makePlan, type Plan } from '../select/plan.js';
-import { scoreUnits } from '../select/scores.js';
-import { layerWeights, selectionWeights, selectUnits, type LayerSelection } from '../select/units.js';
+import { scoreUnits, type LayerScores } from '../select/scores.js';
+import { selectUnits, type LayerSelection } from '../select/units.js';
 import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
 import type { EncodedPart } from './evaluate.js';
 import { fitHead, HEAD_FIT_PASSES, HEAD_FIT_TEXTS } from './head-fit.js';
@@ -60,14 +60,13 @@ export async function selectStage(
     }),
   );
   return run.stage('select', () => {
-    const scores = scoreUnits(sensitivity.whole, options);
-    const selection =
+    const work = workload(planning);
+    const choose = (scores: readonly LayerScores[]): LayerSelection[] =>
       options.cost === null
         ? selectUnits(config, scores, options)
-        : planForCost(config, scores, options.cost, workload(planning), { spread: options.spread });
-    const budget = selectionWeights(config, selection) / (config.layers * layerWeights(config));
-    const choice = options.cost === null ? options : { ...options, budget };
-    const diagnostics = diagnoseSelection(config, sensitivity.whole, sensitivity.halves, choice);
+        : planForCost(config, scores, options.cost, work, { spread: options.spread });
+    const selection = choose(scoreUnits(sensitivity.whole, options));
+    const diagnostics = diagnoseSelection(config, sensitivity.whole, sensitivity.halves, options, choose);
     for (const warning of diagnostics.warnings) run.note(warning);
     return Promise.resolve({ selection, diagnostics });
   });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
+import { planForCost } from '../../lib/select/cost.js';
 import { diagnoseSelection } from '../../lib/select/diagnostics.js';
 import { SCORE_DEFAULTS, scoreUnits } from '../../lib/select/scores.js';
 import type { LayerScores, ScoreOptions } from '../../lib/select/scores.js';
@@ -13,6 +14,8 @@ import {
   wholeSelection,
 } from '../../lib/select/units.js';
 import { sensitivities, tinyConfig, units } from './scenario.js';
+
+const WORK = { epochs: 1, headFitTexts: 0, headFitPasses: 0, calibrationTexts: 0, tokenPhase: 0 };
 
 const range = (begin: number, end: number) => Array.from({ length: end - begin }, (_, i) => begin + i);
 
@@ -178,20 +181,33 @@ describe('select/units', () => {
 
 describe('select/diagnostics', () => {
   const config = tinyConfig(1, 48);
-  const options = { ...SCORE_DEFAULTS, score: 'product' as const, budget: 0.25, spread: 'layer' as const };
+  const options = { ...SCORE_DEFAULTS, score: 'product' as const };
+  const select = (of: LayerScores[]) => selectUnits(config, of, { budget: 0.25, spread: 'layer' });
 
   it('warns when two halves select different weights', () => {
-    const apart = diagnoseSelection(config, sample(0, 1), [sample(0, 1), sample(16, 1)], options);
+    const apart = diagnoseSelection(config, sample(0, 1), [sample(0, 1), sample(16, 1)], options, select);
     expect(apart.jaccard).to.deep.equal({ weights: 0, groups: 1, neurons: 0 });
     expect(apart.warnings).to.have.length(1);
     expect(apart.warnings[0]).to.match(/share 0\.00 of their weights/);
   });
 
   it('is silent when they agree', () => {
-    const same = diagnoseSelection(config, sample(0, -1), [sample(0, -1), sample(0, -1)], options);
+    const same = diagnoseSelection(config, sample(0, -1), [sample(0, -1), sample(0, -1)], options, select);
     expect(same.jaccard).to.deep.equal({ weights: 1, groups: 1, neurons: 1 });
     expect(same.warnings).to.deep.equal([]);
     expect(same.spearman.groups.dispersion).to.equal(1);
     expect(same.spearman.neurons.gradient).to.be.below(1);
+  });
+
+  it('lets the halves choose as the whole was chosen from, by cost with a floor too', () => {
+    const three = tinyConfig(3, 48);
+    // The halves disagree in the lower two layers, where a cost this low selects nothing.
+    const half = (top: number) => [sample(top, -1), sample(top, -1), sample(32, -1)].flat();
+    const work = { ...WORK, lengths: [12, 12], baseLengths: [12, 12] };
+    const choose = (of: readonly LayerScores[]) => planForCost(three, of, 0.42, work, { spread: 'layer' });
+    expect(floorOf(choose(scoreUnits(half(0), options)))).to.equal(2);
+    expect(diagnoseSelection(three, half(0), [half(0), half(16)], options, choose).jaccard.weights).to.equal(1);
+    const everywhere = (of: LayerScores[]) => selectUnits(three, of, { budget: 0.5, spread: 'layer' });
+    expect(diagnoseSelection(three, half(0), [half(0), half(16)], options, everywhere).jaccard.weights).to.be.below(1);
   });
 });
