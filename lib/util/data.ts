@@ -31,6 +31,8 @@ export interface Texts {
 /** One row before its columns are looked at. `values` by column; a plain line has the text column only. */
 interface Row {
   line: number;
+  /** Where the columns are named: the header's line, or the row's own. */
+  header: number;
   get(column: string): unknown;
   columns: readonly string[];
 }
@@ -53,7 +55,7 @@ export async function readTexts(path: string, options: ReadTextsOptions): Promis
     const need = (flag: '--text' | '--label', column: string): unknown => {
       const value = row.get(column);
       if (value === undefined)
-        throw fail(row.line, `a column ${show(column)}`, `${named(row.columns)}; ${flag} names the column`);
+        throw fail(row.header, `a column ${show(column)}`, `${named(row.columns)}; ${flag} names the column`);
       return value;
     };
     const text = need('--text', textColumn);
@@ -122,6 +124,7 @@ async function* jsonRows(lines: AsyncIterable<Line>, source: string): AsyncGener
     const object = value;
     yield {
       line,
+      header: line,
       get: (column) => (Object.hasOwn(object, column) ? object[column] : undefined),
       get columns() {
         return Object.keys(object);
@@ -132,7 +135,7 @@ async function* jsonRows(lines: AsyncIterable<Line>, source: string): AsyncGener
 
 async function* plainRows(lines: AsyncIterable<Line>, textColumn: string): AsyncGenerator<Row> {
   for await (const { line, text } of lines) {
-    yield { line, get: (column) => (column === textColumn ? text : undefined), columns: [textColumn] };
+    yield { line, header: line, get: (column) => (column === textColumn ? text : undefined), columns: [textColumn] };
   }
 }
 
@@ -178,6 +181,7 @@ async function* separatedRows(path: string, source: string, delimiter: ',' | '\t
         if (record.length !== names.length) throw fail(line, `${names.length} columns`, `${record.length}`);
         yield {
           line,
+          header: begins[0]!,
           get: (column) => (columns.has(column) ? record[columns.get(column)!] : undefined),
           columns: names,
         };

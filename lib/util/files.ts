@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import {
+  access,
   lstat,
   mkdir,
   open,
@@ -188,27 +189,27 @@ async function* bytesOf(chunks: Chunks): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) yield typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
 }
 
-async function writeAll(handle: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
+async function writeAll(handle: FileHandle, path: string, name: string, bytes: Uint8Array): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
     const left = Math.min(bytes.length - done, READ_MAX);
     const half = () => handle.write(bytes, done, Math.ceil(left / 2));
     const n = await through(
       'write',
-      path,
+      name,
       `room for ${bytes.length} bytes`,
       async (short) => (await (short ? half() : handle.write(bytes, done, left))).bytesWritten,
       half,
     );
-    if (n === 0) throw new AdaptuneError('E_FILE', `${path}: expected to write ${left} bytes, came 0`);
+    if (n === 0) throw new AdaptuneError('E_FILE', `${name}: expected to write ${left} bytes, came 0`);
     record({ operation: 'write', path, data: bytes.subarray(done, done + n) });
     done += n;
   }
 }
 
-/** Creates `path` (it must not exist), writes and syncs it; on failure the file is removed again. */
-async function create(path: string, chunks: Chunks): Promise<void> {
-  const handle = await through('open', path, 'a new file', () => open(path, 'wx'));
+/** Creates `path` (it must not exist), writes and syncs it; on failure the file is removed again. `name`: for messages. */
+async function create(path: string, chunks: Chunks, name = path): Promise<void> {
+  const handle = await through('open', name, 'a new file', () => open(path, 'wx'));
   record({ operation: 'open', path });
   try {
     try {
@@ -217,7 +218,7 @@ async function create(path: string, chunks: Chunks): Promise<void> {
       let length = 0;
       const flush = async () => {
         if (length === 0) return;
-        await writeAll(handle, path, gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, length));
+        await writeAll(handle, path, name, gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, length));
         gathered = [];
         length = 0;
       };
@@ -228,7 +229,7 @@ async function create(path: string, chunks: Chunks): Promise<void> {
         if (length >= CHUNK) await flush();
       }
       await flush();
-      await through('sync', path, 'a durable write', () => handle.sync());
+      await through('sync', name, 'a durable write', () => handle.sync());
       record({ operation: 'sync', path });
     } finally {
       await handle.close();
@@ -245,7 +246,7 @@ async function create(path: string, chunks: Chunks): Promise<void> {
  */
 export async function writeAtomic(path: string, chunks: Chunks): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.adaptune-tmp`);
-  await create(temporary, chunks);
+  await create(temporary, chunks, path);
   try {
     await rename(temporary, path);
   } catch (error) {
@@ -270,14 +271,29 @@ export async function writeDurable(path: string, chunks: Chunks): Promise<void> 
 
 /** Creates the folder and its parents, durably; an existing folder is fine. */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await through('mkdir', path, 'a folder', () => mkdir(path, { recursive: true }));
-  if (first === undefined) return;
-  const created = [resolve(path)];
-  while (created.at(-1) !== resolve(first)) created.push(dirname(created.at(-1)!));
-  for (const folder of created.toReversed()) {
+  // One by one: the recursive call of Node says ENOENT whatever the reason was.
+  const missing: string[] = [];
+  let at = resolve(path);
+  for (let there = await statOrNull(at); !there?.isDirectory; there = await statOrNull(at)) {
+    if (there) throw new AdaptuneError('E_FILE', `${at}: expected a folder, came a file`);
+    missing.push(at);
+    at = dirname(at);
+  }
+  for (const folder of missing.toReversed()) {
+    await through('mkdir', folder, 'a new folder', async () => {
+      await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+        // Somebody else was faster.
+        if (error.code !== 'EEXIST') throw error;
+      });
+    });
     record({ operation: 'mkdir', path: folder });
     await syncDirectory(dirname(folder));
   }
+}
+
+/** E_FILE unless files can be made in the folder: asked before long work whose result goes there. */
+export async function requireWritable(folder: string): Promise<void> {
+  await through('stat', folder, 'a folder that can be written to', () => access(folder, constants.W_OK));
 }
 
 /** Names in a folder, sorted by UTF-16 code unit. */

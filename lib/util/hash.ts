@@ -1,6 +1,6 @@
 /** SHA-256 in lower-case hexadecimal, of data, of files, and of what passes by on its way to a file. */
 import { createHash } from 'node:crypto';
-import { readChunks } from './files.js';
+import { ReadableFile } from './files.js';
 import type { Chunk, Chunks } from './files.js';
 
 export function sha256(data: Chunk): string {
@@ -14,10 +14,19 @@ export function sha256OfTexts(texts: Iterable<string>): string {
   return hash.digest('hex');
 }
 
-/** Of a file, read in chunks. */
+/** Bytes read at once. */
+const PIECE = 1 << 20;
+
+/** Of a regular file. */
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of readChunks(path)) hash.update(chunk);
+  const file = await ReadableFile.open(path);
+  try {
+    const { size } = file.stat;
+    for (let at = 0; at < size; at += PIECE) hash.update(await file.read(at, Math.min(PIECE, size - at)));
+  } finally {
+    await file.close();
+  }
   return hash.digest('hex');
 }
 

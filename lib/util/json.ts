@@ -26,13 +26,29 @@ export function parseJson(text: string, source: string, options: JsonLimits & { 
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw fail('valid JSON', (error as Error).message, error);
+    const { message } = error as Error;
+    const line = lineOf(text, message);
+    // The excerpt in it may hold line ends.
+    const came = message.replace(/\s+/g, ' ');
+    throw fail('valid JSON', line === null ? came : `${came} (line ${line})`, error);
   }
   const found = scan(text);
   if (found.duplicate !== null) throw fail('every key once', `${show(found.duplicate)} twice in one object`);
   if (found.depth > limits.depth) throw fail(`at most ${limits.depth} levels of nesting`, `${found.depth}`);
   if (found.keys > limits.keys) throw fail(`at most ${limits.keys} keys`, `${found.keys}`);
   return value;
+}
+
+/** Where V8 says that JSON is broken: by position, or by the ten characters before and behind it; null when it does not. */
+function lineOf(text: string, message: string): number | null {
+  if (!text.trim().includes('\n') || message.includes('(line ')) return null;
+  let position = Number(/ at position (\d+)/.exec(message)?.[1] ?? -1);
+  const excerpt = /^Unexpected token .+?, (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message);
+  if (excerpt) {
+    const begin = text.indexOf(excerpt[2]!);
+    if (begin >= 0 && begin === text.lastIndexOf(excerpt[2]!)) position = begin + (excerpt[1] ? 10 : 0);
+  }
+  return position < 0 ? null : text.slice(0, position).split('\n').length;
 }
 
 /** The same for a value that must be an object. */

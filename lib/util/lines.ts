@@ -26,6 +26,8 @@ export async function* readLines(path: string, options: { ends?: boolean } = {})
     const fail = (came: string) =>
       new AdaptuneError('E_DATA', `${name}: line ${line}: expected UTF-8 text, came ${came}`);
     if (line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3);
+    const other = line === 1 ? otherFormat(bytes) : null;
+    if (other !== null) throw fail(other);
     const nul = bytes.indexOf(0);
     if (nul >= 0) throw fail(`a NUL at byte ${nul} of the line`);
     let text: string;
@@ -61,4 +63,13 @@ export async function* readLines(path: string, options: { ends?: boolean } = {})
     }
   }
   if (length > 0) yield finish(parts, length);
+}
+
+/** What people hand over instead of text, by its first bytes. */
+function otherFormat(bytes: Uint8Array): string | null {
+  const begins = (...first: number[]) => first.every((byte, i) => bytes[i] === byte);
+  if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) return 'UTF-16 (save it as UTF-8)';
+  if (begins(0x1f, 0x8b)) return 'a gzip file (unpack it first)';
+  if (begins(0x50, 0x4b, 3, 4)) return 'a zip archive or Excel sheet (save it as CSV, UTF-8)';
+  return null;
 }

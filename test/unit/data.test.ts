@@ -98,7 +98,7 @@ describe('data', () => {
 
   it('names the columns that are there when one is missing', async () => {
     expect(await failure('csv', 'sentence,label\na,b\n')).to.equal(
-      'line 2: expected a column "text", came "sentence", "label"; --text names the column',
+      'line 1: expected a column "text", came "sentence", "label"; --text names the column',
     );
     expect(await failure('jsonl', '{"text":"a","label":"b"}\n{"text":"a"}')).to.equal(
       'line 2: expected a column "label", came "text"; --label names the column',
