@@ -4,10 +4,18 @@
  */
 import { basename, dirname, join, sep } from 'node:path';
 import { AdaptuneError } from '../errors.js';
-import { exists, realPath, readText } from '../util/files.js';
+import { exists, realPath, readText, statOrNull } from '../util/files.js';
 import { parseJsonObject, isObject, show } from '../util/json.js';
 import { SafetensorsFile } from './safetensors.js';
 import type { TensorEntry } from './safetensors.js';
+
+/** E_FILE unless a folder is there. */
+export async function requireModelFolder(dir: string): Promise<void> {
+  const there = await statOrNull(dir);
+  if (there?.isDirectory) return;
+  const came = there ? 'a file' : 'nothing (models are read from disk, none is downloaded)';
+  throw new AdaptuneError('E_FILE', `${dir}: expected the folder of a model, or scratch:tiny|mini|small, came ${came}`);
+}
 
 /** The path to open for a file of the folder. */
 export async function modelFile(dir: string, name: string): Promise<string> {

@@ -147,7 +147,11 @@ export class SafetensorsFile implements Header {
       const fail = (expected: string, came: string) =>
         new AdaptuneError('E_MODEL_FORMAT', `${path}: expected ${expected}, came ${came}`);
       if (size < 8) throw fail('a safetensors file', `${size} bytes`);
-      const length = new DataView((await file.read(0, 8)).buffer).getBigUint64(0, true);
+      const first = await file.read(0, 8);
+      // What `git clone` leaves without Git LFS: three lines of text.
+      if (Buffer.from(first).equals(Buffer.from('version ')))
+        throw fail('a safetensors file', 'a pointer of Git LFS (git lfs pull fetches the file)');
+      const length = new DataView(first.buffer).getBigUint64(0, true);
       const limit = Math.min(HEADER_LIMIT, size - 8);
       if (length === 0n || length > BigInt(limit)) throw fail(`a header of 1 to ${limit} bytes`, `${length}`);
       const begin = 8 + Number(length);

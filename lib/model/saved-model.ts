@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { AdaptuneError } from '../errors.js';
 import type { Device } from '../native/device.js';
-import { exists, readText, stat, writeAtomic } from '../util/files.js';
+import { exists, readText, stat, statOrNull, writeAtomic } from '../util/files.js';
 import { sha256File } from '../util/hash.js';
-import { parseJson } from '../util/json.js';
+import { parseJson, show } from '../util/json.js';
 import { packageVersion } from '../util/version.js';
 import { Encoder } from './encoder.js';
 import { Tokenizer } from './tokenizer.js';
@@ -48,14 +48,26 @@ export async function writeModelManifest(
   await writeAtomic(join(folder, MANIFEST_NAME), `{\n${lines.join(',\n')}\n}\n`);
 }
 
+/** What is there instead of a saved model. */
+async function describeFolder(folder: string): Promise<string> {
+  const there = await statOrNull(folder);
+  if (!there) return 'nothing';
+  if (!there.isDirectory) return 'a file';
+  const without = `a folder without ${MANIFEST_NAME}`;
+  if (await exists(join(folder, 'checkpoints'))) return `${without}: its training is not finished (train --resume)`;
+  if (await exists(join(folder, 'config.json'))) return `${without}: a model to start from (train --model)`;
+  return without;
+}
+
 /** Reads adaptune.json and checks every file that it names. */
 export async function readModelManifest(folder: string): Promise<ModelManifest> {
+  if (typeof folder !== 'string' || folder === '')
+    throw new AdaptuneError('E_ARGUMENT', `expected the path of a saved model but received ${show(folder)}`);
   const path = join(folder, MANIFEST_NAME);
   if (!(await exists(path))) {
-    const hint = (await exists(join(folder, 'checkpoints'))) ? ': its training is not finished (train --resume)' : '';
     throw new AdaptuneError(
       'E_MODEL_INCOMPLETE',
-      `${folder}: expected a model that adaptune saved, but ${MANIFEST_NAME} is not there${hint}`,
+      `${folder}: expected a model that adaptune saved, came ${await describeFolder(folder)}`,
     );
   }
   const parsed = manifest.safeParse(parseJson(await readText(path), path, { ...LIMITS, code: 'E_MODEL_INCOMPLETE' }));

@@ -4,11 +4,12 @@
  * Padding and truncation of a file are dropped. Texts go in small batches to the library's threads, and results are
  * taken over a batch at a time: the JavaScript thread is never held for more than a few milliseconds.
  */
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { bertPreTokenizer, Tokenizer as Library, type Encoding as LibraryEncoding, type Normalizer } from 'tokenizers';
 import { AdaptuneError } from '../errors.js';
 import { exists, readText } from '../util/files.js';
 import { isObject, parseJson, show } from '../util/json.js';
+import { modelFile } from './model-files.js';
 import { cutWord, isPhrase, type WordPieces } from './phrases.js';
 import { checkTokenizer, tokenizerJson, type TokenizerParts } from './tokenizer-check.js';
 import { firstTokens, fitPair, head, utf16Offsets, type Encoding, type Part } from './tokenization.js';
@@ -101,14 +102,31 @@ export class Tokenizer {
     this.#hasSingleWord = this.phrases.some((phrase) => wordsOf(phrase).length === 1);
   }
 
-  /** Reads tokenizer.json and, where there is one, tokenizer_config.json. E_FILE, E_TOKENIZER. */
+  /** Reads tokenizer.json and, where there is one, tokenizer_config.json. E_FILE, E_MODEL_FORMAT (a link out), E_TOKENIZER. */
   static async load(folder: string): Promise<Tokenizer> {
-    const path = join(folder, 'tokenizer.json');
-    if (!(await exists(path)))
-      throw new AdaptuneError('E_TOKENIZER', `${path}: expected the file of a fast tokenizer, came nothing`);
-    const configPath = join(folder, 'tokenizer_config.json');
-    const read = async (file: string) => parseJson(await readText(file, { limit: LIMITS.length }), file, LIMITS);
-    return Tokenizer.fromJson(await read(path), (await exists(configPath)) ? await read(configPath) : {});
+    const there = (name: string) => exists(join(folder, name));
+    const read = async (name: string) => {
+      const path = await modelFile(folder, name);
+      return parseJson(await readText(path, { limit: LIMITS.length }), join(folder, name), LIMITS);
+    };
+    if (!(await there('tokenizer.json'))) {
+      const vocabulary = (await there('vocab.txt'))
+        ? `vocab.txt, of a slow one; convert it once: ${conversion(folder)}`
+        : 'nothing';
+      throw new AdaptuneError(
+        'E_TOKENIZER',
+        `${join(folder, 'tokenizer.json')}: expected the file of a fast tokenizer, came ${vocabulary}`,
+      );
+    }
+    const json = await read('tokenizer.json');
+    const config = (await there('tokenizer_config.json')) ? await read('tokenizer_config.json') : {};
+    try {
+      return Tokenizer.fromJson(json, config);
+    } catch (error) {
+      if (!(error instanceof AdaptuneError)) throw error;
+      // The message begins with the file's name.
+      throw new AdaptuneError(error.code, join(folder, sep) + error.message, { cause: error });
+    }
   }
 
   /** From the parsed contents of tokenizer.json and tokenizer_config.json. E_TOKENIZER. */
@@ -298,6 +316,10 @@ const wordsOf = (text: string) => wordSplitter.preTokenizeString(text).map(([wor
 function takePart(encoding: LibraryEncoding, text: string): Part {
   return { text, ids: Int32Array.from(encoding.getIds()), offsets: utf16Offsets(encoding.getOffsets(), text) };
 }
+
+/** A command that adds tokenizer.json to a folder that has a vocabulary only. */
+const conversion = (folder: string) =>
+  `python -c "import sys; from transformers import AutoTokenizer; AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])" ${JSON.stringify(folder)}`;
 
 function openLibrary(json: object): Library {
   try {

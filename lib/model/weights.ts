@@ -102,7 +102,7 @@ export function matchTensors(files: WeightFiles, parameters: readonly ParameterI
     const some = [...files.tensors.keys()].slice(0, 3).map((name) => show(name));
     throw new AdaptuneError(
       'E_MODEL_INCOMPLETE',
-      `${dir}: expected ${parameters.length} tensors, ${absent.length} are missing: ${absent.join(', ')}; the folder has ${files.tensors.size} (${some.join(', ')}, ...)`,
+      `${dir}: expected ${parameters.length} tensors, ${absent.length} are missing: ${namesOf(absent)}; the folder has ${files.tensors.size} (${some.join(', ')}, ...)`,
     );
   }
   for (const { name, entry } of found.values()) {
@@ -121,8 +121,14 @@ export function matchTensors(files: WeightFiles, parameters: readonly ParameterI
       );
     }
   }
-  if (ignored.length > 0) notes.push(`ignored tensors: ${ignored.join(', ')}`);
+  if (ignored.length > 0) notes.push(`ignored tensors: ${namesOf(ignored)}`);
   return { found: [...found.values()], missing, notes };
+}
+
+/** The first few names of a list. */
+function namesOf(names: readonly string[]): string {
+  const more = names.length > 8 ? `, ... (${names.length})` : '';
+  return names.slice(0, 8).join(', ') + more;
 }
 
 /** Bytes read and passed to native code at once. */
@@ -136,7 +142,12 @@ export async function copyTensors(handle: ModelHandle, tensors: readonly Found[]
     const step = Math.max(1, Math.floor(PIECE / (entry.bytes / rows)));
     for (let row = 0; row < rows; row += step) {
       const bytes = await file.read(entry, row * cols, Math.min(step, rows - row) * cols);
-      await binding().setParameter(handle, name, entry.dtype as Dtype, bytes, row);
+      await binding()
+        .setParameter(handle, name, entry.dtype as Dtype, bytes, row)
+        .catch((error: unknown) => {
+          if (!(error instanceof AdaptuneError && error.code === 'E_MODEL_VALUE')) throw error;
+          throw new AdaptuneError(error.code, `${file.path}: ${error.message}`, { cause: error });
+        });
     }
   }
 }
