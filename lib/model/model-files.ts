@@ -13,8 +13,8 @@ import type { TensorEntry } from './safetensors.js';
 export async function requireModelFolder(dir: string): Promise<void> {
   const there = await statOrNull(dir);
   if (there?.isDirectory) return;
-  const came = there ? 'a file' : 'nothing (models are read from disk, none is downloaded)';
-  throw new AdaptuneError('E_FILE', `${dir}: expected the folder of a model, or scratch:tiny|mini|small, came ${came}`);
+  const came = there ? 'a file' : 'nothing there (a model of a hub is to be downloaded first)';
+  throw new AdaptuneError('E_FILE', `${dir}: expected a model folder or scratch:tiny|mini|small, came ${came}`);
 }
 
 /** The path to open for a file of the folder. */

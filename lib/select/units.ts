@@ -59,6 +59,13 @@ export function floorOf(selection: readonly LayerSelection[]): number {
   return floor < 0 ? selection.length : floor;
 }
 
+/** The least budget that holds a unit: a group, or a block of neurons, in each layer or in the whole model. */
+export function leastBudget(config: EncoderConfig, spread: SelectOptions['spread']): number {
+  const block = Math.min(NEURON_BLOCK, config.feedForward) * neuronWeights(config);
+  const share = Math.min(groupWeights(config), block) / layerWeights(config);
+  return spread === 'layer' ? share : share / config.layers;
+}
+
 /** What is taken or skipped as a whole: one group, or a layer's next sixteen neurons by score. */
 interface Candidate {
   layer: number;

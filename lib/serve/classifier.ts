@@ -16,6 +16,8 @@ export interface PredictOptions {
   topK?: number | undefined;
   /** Tokens of one batch; decides speed and memory, never a score. Default 2048. */
   batchTokens?: number | undefined;
+  /** Told the index of each text that is longer than `maxLength` tokens: what follows them has no part in its label. */
+  onTruncated?: ((index: number) => void) | undefined;
   /** Cancels: E_ABORTED. */
   signal?: AbortSignal | undefined;
 }
@@ -50,12 +52,13 @@ export class Classifier {
 
   /** One list of `topK` labels per text, in the order of the texts; no texts, no lists. */
   async predict(texts: readonly string[], options: PredictOptions = {}): Promise<Prediction[][]> {
-    const { topK = 1, batchTokens = BATCH_TOKENS, signal } = options;
+    const { topK = 1, batchTokens = BATCH_TOKENS, onTruncated, signal } = options;
     const model = this.#open();
     checkTexts(texts);
     checkCount('topK', topK);
     checkCount('batchTokens', batchTokens);
     const encodings = await model.tokenizer.encode(texts, { maxLength: model.maxLength });
+    if (onTruncated) for (const [i, { truncated }] of encodings.entries()) if (truncated) onTruncated(i);
     const logits = await forwardAll(model.encoder, encodings, 'logits', { signal, batchTokens });
     const width = model.labels.length;
     return encodings.map((_, i) => best(logits.subarray(i * width, (i + 1) * width), model.labels, topK));

@@ -1,14 +1,12 @@
 /** Scores of a classifier on labelled texts. */
-import { AdaptuneError } from '../errors.js';
 import type { Encoder } from '../model/encoder.js';
 import { forwardAll, type InferenceHooks } from '../model/inference.js';
 import { openSavedModel } from '../model/saved-model.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Device, type DeviceOptions } from '../native/device.js';
-import { readTexts } from '../util/data.js';
 import { labelIds } from './labels.js';
 import { argmaxRows, classificationMetrics, type Metrics } from './metrics.js';
-import type { LabelledTexts } from './options.js';
+import { readLabelled, type LabelledTexts } from './texts.js';
 
 export interface EncodedPart {
   encodings: readonly Encoding[];
@@ -36,6 +34,8 @@ export interface EvaluateOptions extends DeviceOptions {
 
 export interface Evaluation extends Metrics {
   labels: readonly string[];
+  /** Texts longer than the model's maximum length, of which the beginning was read. */
+  truncated: number;
   /** Of tokenizing and the forward pass. */
   seconds: number;
 }
@@ -47,19 +47,19 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { text = 'text', label = 'label', signal, onProgress } = options;
-  const rows = typeof data === 'string' ? await readTexts(data, { text, label, labels: 'required' }) : data;
-  if (rows.texts.length === 0) throw new AdaptuneError('E_DATA', 'expected at least one row to evaluate, came none');
+  const rows = await readLabelled(data, 'evaluation', { text, label });
   await using device = Device.open(options);
   const model = await openSavedModel(device, folder);
   try {
-    const gold = labelIds(rows.labels!, model.labels, typeof data === 'string' ? data : 'the data');
+    const gold = labelIds(rows.labels, model.labels, rows.source, rows.lines);
     const begin = performance.now();
     const encodings = await model.tokenizer.encode(rows.texts, { maxLength: model.maxLength });
     const metrics = await evaluateEncoded(model.encoder, { encodings, labels: gold }, model.labels, {
       signal,
       onProgress: (done) => onProgress?.({ stage: 'evaluate', done, total: encodings.length }),
     });
-    return { ...metrics, labels: model.labels, seconds: (performance.now() - begin) / 1000 };
+    const truncated = encodings.filter((encoding) => encoding.truncated).length;
+    return { ...metrics, labels: model.labels, truncated, seconds: (performance.now() - begin) / 1000 };
   } finally {
     model.encoder.close();
   }

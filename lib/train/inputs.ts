@@ -1,15 +1,17 @@
 /** What a run reads: texts and labels of each part, the validation split, and the hashes that a resumed run must match. */
-import { join } from 'node:path';
 import { AdaptuneError } from '../errors.js';
+import { modelFile, requireModelFolder } from '../model/model-files.js';
 import { readTexts } from '../util/data.js';
-import { list, readBytes, statOrNull } from '../util/files.js';
+import { list, readBytes, readText } from '../util/files.js';
 import { sha256, sha256File, sha256OfTexts } from '../util/hash.js';
 import { uniqueTexts } from '../mining/index.js';
 import { labelIds, labelList } from './labels.js';
-import { NEUTRAL_OPTIONS, TRAIN_OPTIONS, type LabelledTexts, type ResolvedOptions } from './options.js';
+import { NEUTRAL_OPTIONS, TRAIN_OPTIONS, type ResolvedOptions } from './options.js';
 import { isScratch, scratchSize } from './scratch.js';
 import { splitValidation } from './split.js';
 import type { Identity } from './state.js';
+import { readLabelled, type SourcedTexts } from './texts.js';
+import { readTokenList } from './token-list.js';
 
 export interface Part {
   texts: readonly string[];
@@ -29,17 +31,12 @@ export interface Inputs {
 
 export async function readInputs(options: ResolvedOptions): Promise<Inputs> {
   const hashes: [string, string][] = [];
-  const read = async (name: 'train' | 'validation' | 'test'): Promise<LabelledTexts | null> => {
+  const read = async (name: 'train' | 'validation' | 'test'): Promise<SourcedTexts | null> => {
     const source = options[name];
     if (source === null) return null;
-    const columns = { text: options.text, label: options.label };
-    const data = typeof source === 'string' ? await readTexts(source, { ...columns, labels: 'required' }) : source;
-    hashes.push([name, sha256OfTexts([...data.texts, ...data.labels!])]);
-    if (data.texts.length === 0) {
-      const where = typeof source === 'string' ? source : `the ${name} texts`;
-      throw new AdaptuneError('E_DATA', `${where}: expected at least one row, came none`);
-    }
-    return { texts: data.texts, labels: data.labels! };
+    const data = await readLabelled(source, name, options);
+    hashes.push([name, sha256OfTexts([...data.texts, ...data.labels])]);
+    return data;
   };
   const train = (await read('train'))!;
   const validation = await read('validation');
@@ -51,29 +48,33 @@ export async function readInputs(options: ResolvedOptions): Promise<Inputs> {
   if (options.unlabelled !== null) hashes.push(['unlabelled', sha256OfTexts(unlabelled)]);
   for (const name of ['tokens', 'stopWords'] as const) {
     const path = options[name];
-    if (path !== null) hashes.push([name, sha256(await readBytes(path))]);
+    if (path === null) continue;
+    // Read again when they are used; what is wrong with them is said now.
+    if (name === 'tokens') await readTokenList(path);
+    else await readText(path);
+    hashes.push([name, sha256(await readBytes(path))]);
   }
 
-  const labels = labelList(train.labels);
-  const part = (name: string, data: LabelledTexts): Part => ({
+  const labels = labelList(train.labels, train.source);
+  const part = (data: SourcedTexts): Part => ({
     texts: data.texts,
-    labels: labelIds(data.labels, labels, `the ${name} data`),
+    labels: labelIds(data.labels, labels, data.source, data.lines),
   });
   const identity: Identity = {
     model: await modelIdentity(options.model),
     data: hashes,
     options: resultOptions(options),
   };
-  const rest = { labels, test: test && part('test', test), unlabelled, identity };
-  const whole = part('training', train);
-  if (validation) return { ...rest, train: whole, validation: part('validation', validation), split: false };
+  const rest = { labels, test: test && part(test), unlabelled, identity };
+  const whole = part(train);
+  if (validation) return { ...rest, train: whole, validation: part(validation), split: false };
 
   const { unique } = uniqueTexts(train.texts, options.protect);
   const rows = splitValidation(unique, whole.labels, options.seed);
   if (rows.validation.length === 0) {
     throw new AdaptuneError(
       'E_DATA',
-      `expected enough training texts to take a tenth of them for validation, came ${train.texts.length}: give a validation file`,
+      `${train.source}: expected enough training texts to take a tenth of them for validation, came ${train.texts.length}: give a validation file`,
     );
   }
   const take = (list: readonly number[]): Part => ({
@@ -97,14 +98,10 @@ async function modelIdentity(model: string): Promise<string> {
     scratchSize(model);
     return model;
   }
-  const there = await statOrNull(model);
-  if (!there?.isDirectory) {
-    const came = there ? 'a file' : 'nothing there (a model of a hub is to be downloaded first)';
-    throw new AdaptuneError('E_FILE', `${model}: expected a model folder or scratch:tiny|mini|small, came ${came}`);
-  }
+  await requireModelFolder(model);
   const names = (await list(model)).filter((name) =>
     /^(?:config|tokenizer|tokenizer_config)\.json$|\.safetensors(?:\.index\.json)?$/.test(name),
   );
-  const hashes = await Promise.all(names.map((name) => sha256File(join(model, name))));
+  const hashes = await Promise.all(names.map(async (name) => sha256File(await modelFile(model, name))));
   return sha256OfTexts(names.flatMap((name, i) => [name, hashes[i]!]));
 }

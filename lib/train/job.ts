@@ -3,7 +3,6 @@
  * A checkpoint follows every stage that costs time, so that a stopped run continues after the last finished one.
  */
 import { join } from 'node:path';
-import { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
 import { Encoder, withDropout } from '../model/encoder.js';
 import { growRows } from '../model/growth.js';
@@ -15,8 +14,10 @@ import { Device } from '../native/device.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
 import type { Plan } from '../select/plan.js';
 import { stat, writeAtomic } from '../util/files.js';
+import { requireObject } from '../util/options.js';
 import { packageVersion } from '../util/version.js';
 import { TrainBatches } from './batches.js';
+import { checkModel } from './check-model.js';
 import { CheckpointStore, type Checkpoint } from './checkpoint.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
@@ -26,7 +27,7 @@ import { mineTokens } from './mine.js';
 import { resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
 import { fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
 import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
-import { openRunFolder, type RunFolder } from './run-folder.js';
+import { checkRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import { Run, type Report, type TrainHooks } from './run.js';
 import { isScratch, scratchConfig, scratchInitializerRange, scratchTokenizer } from './scratch.js';
 import { checkIdentity, newProgress, type RunState } from './state.js';
@@ -40,21 +41,19 @@ const SAVE_FAILURES = 1;
  * a checkpoint that `resume` continues from, bit for bit as if it had never been stopped.
  */
 export async function train(input: TrainOptions & TrainHooks): Promise<TrainResult> {
-  const { signal, onProgress, onNote, ...rest } = input;
+  const { signal, onProgress, onNote, ...rest } = requireObject(input, 'train');
   const hooks = { signal, onProgress, onNote };
   const options = resolveTrainOptions(rest);
+  await checkRunFolder(options.out, options);
   const inputs = await readInputs(options);
+  await using device = Device.open({
+    device: options.device,
+    ...(options.threads === null ? {} : { threads: options.threads }),
+  });
+  await checkModel(device, options, inputs.labels.length);
   const folder = await openRunFolder(options.out, options);
   try {
-    const device = Device.open({
-      device: options.device,
-      ...(options.threads === null ? {} : { threads: options.threads }),
-    });
-    try {
-      return await new Job(options, inputs, folder, device, hooks).run();
-    } finally {
-      device.close();
-    }
+    return await new Job(options, inputs, folder, device, hooks).run();
   } finally {
     folder.release();
   }
@@ -157,7 +156,19 @@ class Job {
       labels: part.labels,
     });
     const { train, validation, test } = this.inputs;
-    return { train: await encode(train), validation: await encode(validation), test: test && (await encode(test)) };
+    const encoded = {
+      train: await encode(train),
+      validation: await encode(validation),
+      test: test && (await encode(test)),
+    };
+    for (const [name, part] of Object.entries(encoded)) {
+      const cut = part?.encodings.filter(({ truncated }) => truncated).length ?? 0;
+      if (cut > 0)
+        this.#run.note(
+          `${cut} of ${part!.encodings.length} ${name} texts are longer than ${this.options.maxLength} tokens and cut to that (maxLength)`,
+        );
+    }
+    return encoded;
   }
 
   async #loadEncoder(): Promise<void> {
@@ -182,13 +193,6 @@ class Job {
       });
     }
     for (const note of this.#encoder.notes) this.#run.note(note);
-    const { positions } = this.#encoder.config;
-    if (options.maxLength > positions) {
-      throw new AdaptuneError(
-        'E_ARGUMENT',
-        `expected at most ${positions}, the model's positions, for maxLength but received ${options.maxLength}`,
-      );
-    }
   }
 
   /** Head fit, sensitivity and selection (`adapt`), and the plan that all methods have. */

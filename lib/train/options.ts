@@ -1,6 +1,6 @@
 /** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
-import { AdaptuneError } from '../errors.js';
 import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
+import { checkTypes, type LabelledTexts } from './texts.js';
 
 export const TRAIN_OPTIONS = {
   ...grouped('Data and output', {
@@ -277,11 +277,6 @@ export const NEUTRAL_OPTIONS: ReadonlySet<string> = new Set([
 type Input = OptionsOf<typeof TRAIN_OPTIONS>;
 type Resolved = ResolvedOf<typeof TRAIN_OPTIONS>;
 
-/** Texts that a program has in memory; files are named by a path instead. */
-export interface LabelledTexts {
-  texts: readonly string[];
-  labels: readonly string[];
-}
 const SOURCES = ['train', 'validation', 'test'] as const;
 type Source = (typeof SOURCES)[number];
 
@@ -304,21 +299,11 @@ export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
   for (const name of SOURCES) {
     const source = input[name];
     if (typeof source !== 'object' || source === null) continue;
-    checkTexts(name, source);
+    checkTypes(name, source);
     memory.set(name, source);
     paths[name] = `${name} texts in memory`;
   }
   const resolved = resolveOptions(TRAIN_OPTIONS, paths);
   const newTokens = resolved.newTokens ?? (resolved.method === 'adapt' ? 'auto' : 0);
   return { ...resolved, ...Object.fromEntries(memory), newTokens };
-}
-
-function checkTexts(name: string, { texts, labels }: LabelledTexts): void {
-  const strings = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof item === 'string');
-  if (!strings(texts) || !strings(labels) || texts.length !== labels.length) {
-    throw new AdaptuneError(
-      'E_ARGUMENT',
-      `expected a path or {texts, labels} with two lists of strings of one length for ${name}`,
-    );
-  }
 }

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { AdaptuneError } from '../errors.js';
 import { binding } from '../native/binding.js';
-import { exists, isTemporary, list, makeDirectory, readText, remove, statOrNull, writeAtomic } from '../util/files.js';
+import { isTemporary, list, makeDirectory, readText, remove, statOrNull, writeAtomic } from '../util/files.js';
 
 const CHECKPOINTS = 'checkpoints';
 /** What else an unfinished run may hold: final files written before adaptune.json. */
@@ -25,23 +25,33 @@ export interface RunFolder {
   release(): void;
 }
 
-/** E_OUTPUT_EXISTS, E_LOCKED. The lock is released by `release`, or by the kernel with the process. */
-export async function openRunFolder(out: string, options: { resume: boolean; model: string }): Promise<RunFolder> {
+export interface RunFolderOptions {
+  resume: boolean;
+  model: string;
+}
+
+/** Could a run begin here, if nobody else works on it? Asked before anything is read for it. E_OUTPUT_EXISTS. */
+export async function checkRunFolder(out: string, options: RunFolderOptions): Promise<void> {
   const there = await statOrNull(out);
-  if (there) {
-    const model = await statOrNull(options.model);
-    if (model && model.dev === there.dev && model.ino === there.ino) {
-      throw new AdaptuneError('E_OUTPUT_EXISTS', `${out}: expected a folder other than the model's own`);
-    }
-    if (!there.isDirectory) throw new AdaptuneError('E_OUTPUT_EXISTS', `${out}: expected a folder, came a file`);
+  if (!there) return;
+  const model = await statOrNull(options.model);
+  if (model && model.dev === there.dev && model.ino === there.ino) {
+    throw new AdaptuneError('E_OUTPUT_EXISTS', `${out}: expected a folder other than the model's own`);
   }
+  if (!there.isDirectory) throw new AdaptuneError('E_OUTPUT_EXISTS', `${out}: expected a folder, came a file`);
+  await checkNames(out, options.resume);
+}
+
+/** E_OUTPUT_EXISTS, E_LOCKED. The lock is released by `release`, or by the kernel with the process. */
+export async function openRunFolder(out: string, options: RunFolderOptions): Promise<RunFolder> {
   const checkpoints = join(out, CHECKPOINTS);
-  // Without checkpoints nothing is created in a folder that already holds something.
-  if (there && !(await exists(checkpoints))) await checkContents(out, options.resume);
+  // Nothing is created in a folder that already holds something.
+  await checkRunFolder(out, options);
   await makeDirectory(checkpoints);
   const release = await lock(checkpoints);
   try {
-    await checkContents(out, options.resume);
+    await checkNames(out, options.resume);
+    if (!options.resume) await checkNotBegun(out);
     await removeTemporaries([out, checkpoints]);
     return { out, checkpoints, release };
   } catch (error) {
@@ -75,7 +85,7 @@ async function lock(checkpoints: string): Promise<() => void> {
   return release;
 }
 
-async function checkContents(out: string, resume: boolean): Promise<void> {
+async function checkNames(out: string, resume: boolean): Promise<void> {
   const names = (await list(out)).filter((name) => !isTemporary(name));
   if (names.includes('adaptune.json')) {
     const hint = resume ? 'it is finished already' : 'a finished model is there';
@@ -89,7 +99,10 @@ async function checkContents(out: string, resume: boolean): Promise<void> {
       `${out}: expected an empty folder, but ${JSON.stringify(first)} is in it`,
     );
   }
-  if (resume || !names.includes(CHECKPOINTS)) return;
+}
+
+/** Under the lock only: a run that is under way has begun too, and must not be called deletable. */
+async function checkNotBegun(out: string): Promise<void> {
   const begun = (await list(join(out, CHECKPOINTS))).filter(
     (name) => name !== LOCK && name !== OWNER && !isTemporary(name),
   );

@@ -150,6 +150,12 @@ function shown(value: unknown): string {
     : `a value of type ${Array.isArray(value) ? 'array' : typeof value}`;
 }
 
+/** E_ARGUMENT unless a caller passed an object to `name`. */
+export function requireObject<T extends object>(input: T, name: string): T {
+  if (typeof input === 'object' && (input as T | null) !== null && !Array.isArray(input)) return input;
+  throw new AdaptuneError('E_ARGUMENT', `expected an object of options for ${name} but received ${shown(input)}`);
+}
+
 export interface CheckOptions {
   /** Code of the error: E_ARGUMENT, or E_CONFIG for files. */
   code?: ErrorCode;

@@ -34,7 +34,12 @@ const CASES: Case[] = [
 
   ['predict W/nowhere', 1, 'E_MODEL_INCOMPLETE', /nowhere: expected a model that adaptune saved/],
   ['predict M W/absent.csv', 1, 'E_FILE', /absent\.csv: expected a readable file, came ENOENT/],
-  ['predict M T --text body', 1, 'E_DATA', /line 1: expected a column "body", came "text", "label"/],
+  [
+    'predict M T --text body',
+    1,
+    'E_DATA',
+    /line 1: expected a column "body", came "text", "label"; --text names the column$/,
+  ],
   ['predict M', 1, 'E_DATA', /^standard input: expected at least one row, came none/],
   ['predict M T --out W/none/x.csv', 1, 'E_FILE', /^--out: expected a file in an existing folder/],
   ['predict M T --out T', 1, 'E_OUTPUT_EXISTS', /^--out: expected a file other than the one that is read/],
@@ -42,7 +47,7 @@ const CASES: Case[] = [
   ['evaluate M --data W', 1, 'E_DATA', /expected a file named \.jsonl, \.csv or \.tsv/],
   ['mine --spmf W/absent', 1, 'E_FILE', /absent/],
   ['mine --spmf T', 1, 'E_DATA', /train\.jsonl: line 1: expected/],
-  ['mine --train T --model W/absent', 1, 'E_TOKENIZER', /absent/],
+  ['mine --train T --model W/absent', 1, 'E_FILE', /absent: expected a model folder .* came nothing there/],
   [
     'train --model W/absent --train T --out W/no',
     1,

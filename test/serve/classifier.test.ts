@@ -93,8 +93,16 @@ describe('serve/classifier', function () {
     expect((await evaluate(model, file, { text: 's', label: 'y' })).confusion).to.deep.equal(result.test!.confusion);
     const error = await failure(evaluate(model, { texts: ['a', 'b'], labels: ['10', '__proto__'] }));
     expect(error.code).to.equal('E_LABELS');
-    expect(error.message).to.include('"__proto__" (1 rows)');
-    expect((await failure(evaluate(model, { texts: [], labels: [] }))).code).to.equal('E_DATA');
+    expect(error.message).to.match(
+      /^the evaluation texts: expected only the 2 labels .* came "__proto__" \(index 1\)$/,
+    );
+    const memory = (data: unknown) => failure(evaluate(model, data as { texts: string[]; labels: string[] }));
+    expect((await memory({ texts: [], labels: [] })).code).to.equal('E_DATA');
+    expect((await memory({ texts: ['a', ' '], labels: ['10', '10'] })).message).to.match(
+      /^the evaluation texts: index 1: expected a text, came an empty one$/,
+    );
+    for (const data of [{ texts: ['a'] }, { texts: ['a'], labels: [1] }, { texts: ['a'], labels: [] }, null, 3])
+      expect((await memory(data)).code, JSON.stringify(data)).to.equal('E_ARGUMENT');
   });
 
   it('refuses a folder whose files do not belong together', async () => {

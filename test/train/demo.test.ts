@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { train } from '../../lib/train/job.js';
 import { labelIds, labelList } from '../../lib/train/labels.js';
 import { classificationMetrics } from '../../lib/train/metrics.js';
-import type { LabelledTexts } from '../../lib/train/options.js';
+import type { LabelledTexts } from '../../lib/train/texts.js';
 
 interface Row {
   text: string;
@@ -59,7 +59,10 @@ describe('train/demo', function () {
   };
 
   it('starts from a majority class of .25 accuracy and .1 macro-F1, and no test text in training', () => {
-    const labels = labelList(rows.train.map(({ label }) => label));
+    const labels = labelList(
+      rows.train.map(({ label }) => label),
+      'train',
+    );
     const gold = labelIds(
       rows.test.map(({ label }) => label),
       labels,

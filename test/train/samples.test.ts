@@ -20,7 +20,7 @@ const encodings = (lengths: number[]): Encoding[] =>
 
 describe('train/labels', () => {
   it('sorts by UTF-16 code unit, whatever the locale', () => {
-    expect(labelList(['b', 'a', 'Z', '10', '9', 'é', 'a', '__proto__', '😀', '\uffff'])).to.deep.equal([
+    expect(labelList(['b', 'a', 'Z', '10', '9', 'é', 'a', '__proto__', '😀', '\uffff'], 'f')).to.deep.equal([
       '10',
       '9',
       'Z',
@@ -34,16 +34,20 @@ describe('train/labels', () => {
   });
 
   it('wants two labels', () => {
-    expect(() => labelList(['x', 'x']))
-      .to.throw(AdaptuneError, 'only "x"')
+    expect(() => labelList(['x', 'x'], 'f'))
+      .to.throw(AdaptuneError, /^f: expected at least two different labels, came only "x"$/)
       .with.property('code', 'E_LABELS');
   });
 
   it('names labels that training has not seen', () => {
     expect([...labelIds(['b', 'a'], ['a', 'b'], 'f')]).to.deep.equal([1, 0]);
     expect(() => labelIds(['b', 'toString', 'toString'], ['a', 'b'], 'the test data'))
-      .to.throw(AdaptuneError, '"toString" (2 rows)')
+      .to.throw(AdaptuneError, 'came "toString" (2 rows, the first at index 1)')
       .with.property('code', 'E_LABELS');
+    expect(() => labelIds(['b', 'c'], ['a', 'b'], 'f.csv', [2, 4])).to.throw(
+      AdaptuneError,
+      /^f\.csv: expected only the 2 labels that were trained \("a", "b"\), came "c" \(line 4\)$/,
+    );
   });
 });
 

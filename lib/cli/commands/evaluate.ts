@@ -2,7 +2,7 @@ import type { Evaluation } from '../../train/evaluate.js';
 import type { OptionTable } from '../../util/options.js';
 import type { CommandSpec } from '../command.js';
 import { count, duration, say } from '../output.js';
-import { DEVICE_OPTIONS, deviceOptions, metricsText } from './shared.js';
+import { DEVICE_OPTIONS, deviceOptions, metricsText, noteTruncated } from './shared.js';
 
 const OPTIONS = {
   data: { type: 'path', required: true, value: 'FILE', help: 'Labelled texts: JSONL, CSV or TSV.' },
@@ -27,7 +27,8 @@ export const command: CommandSpec<typeof OPTIONS, Evaluation> = {
       onProgress: (event) => progress.update({ ...event, unit: 'texts' }),
     });
   },
-  print({ labels, seconds, ...metrics }) {
+  print({ labels, truncated, seconds, ...metrics }) {
+    noteTruncated(truncated);
     say(`${count(metrics.rows)} texts in ${duration(seconds)}: ${metricsText(metrics, labels)}`);
   },
 };

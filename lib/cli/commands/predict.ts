@@ -7,7 +7,7 @@ import type { CommandSpec, Invocation } from '../command.js';
 import { checkOutput, endingOf } from '../output-file.js';
 import { duration, note, say } from '../output.js';
 import { row } from '../table.js';
-import { DEVICE_OPTIONS, deviceOptions } from './shared.js';
+import { DEVICE_OPTIONS, deviceOptions, noteTruncated } from './shared.js';
 
 const OPTIONS = {
   out: { type: 'path', value: 'FILE', help: 'Write .jsonl, .csv or .tsv instead of printing.' },
@@ -19,6 +19,8 @@ const OPTIONS = {
 interface Result {
   predictions: Prediction[][];
   texts: number;
+  /** Texts longer than the model reads. */
+  truncated: number;
   seconds: number;
   out: string | null;
 }
@@ -62,16 +64,18 @@ async function predictAll(
   classifier: Classifier,
   texts: readonly string[],
   { options, json, signal, progress }: Invocation<typeof OPTIONS>,
-): Promise<Prediction[][]> {
+): Promise<Pick<Result, 'predictions' | 'truncated'>> {
   const predictions: Prediction[][] = [];
+  let truncated = 0;
+  const onTruncated = () => void truncated++;
   for (let first = 0; first < texts.length; first += CHUNK) {
     const part = texts.slice(first, first + CHUNK);
-    const scored = await classifier.predict(part, { topK: options.topK, signal });
+    const scored = await classifier.predict(part, { topK: options.topK, onTruncated, signal });
     for (const best of scored) predictions.push(best);
     if (options.out === null && !json) for (const [i, best] of scored.entries()) say(shown(part[i]!, best));
     else progress.update({ stage: 'predict', done: predictions.length, total: texts.length, unit: 'texts' });
   }
-  return predictions;
+  return { predictions, truncated };
 }
 
 export const command: CommandSpec<typeof OPTIONS, Result> = {
@@ -90,12 +94,13 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
     await using classifier = await Classifier.load(args[0]!, deviceOptions(options));
     const texts = await inputTexts(invocation);
     const started = performance.now();
-    const predictions = await predictAll(classifier, texts, invocation);
+    const { predictions, truncated } = await predictAll(classifier, texts, invocation);
     const seconds = (performance.now() - started) / 1000;
     if (options.out !== null && format !== null) await writeAtomic(options.out, lines(format, texts, predictions));
-    return { predictions, texts: texts.length, seconds, out: options.out };
+    return { predictions, texts: texts.length, truncated, seconds, out: options.out };
   },
-  print({ texts, seconds, out }) {
+  print({ texts, truncated, seconds, out }) {
+    noteTruncated(truncated);
     if (out !== null) note(`${texts} texts labelled in ${duration(seconds)}, written to ${escapeControls(out)}`);
   },
 };

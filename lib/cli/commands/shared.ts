@@ -3,7 +3,7 @@ import type { DeviceOptions } from '../../native/device.js';
 import type { TokenReport } from '../../mining/index.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import type { ResolvedOf } from '../../util/options.js';
-import { count } from '../output.js';
+import { count, note } from '../output.js';
 import { table } from '../table.js';
 
 export const DEVICE_OPTIONS = { device: TRAIN_OPTIONS.device, threads: TRAIN_OPTIONS.threads };
@@ -12,6 +12,14 @@ export const deviceOptions = ({ device, threads }: ResolvedOf<typeof DEVICE_OPTI
   device,
   ...(threads === null ? {} : { threads }),
 });
+
+/** Says so when texts were longer than the model reads. */
+export function noteTruncated(texts: number): void {
+  if (texts > 0)
+    note(
+      `note: ${count(texts)} ${texts === 1 ? 'text is' : 'texts are'} longer than the model reads, and cut to its length`,
+    );
+}
 
 /** Most classes that a confusion matrix is printed for; larger ones are in --json. */
 const MATRIX_CLASSES = 16;
