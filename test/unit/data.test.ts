@@ -181,7 +181,7 @@ describe('data', () => {
       Buffer.from('{"text":"\xed\xa0\x80","label":"a"}\n', 'latin1'),
       /^line 1: expected UTF-8 text/,
     ],
-    ['UTF-16', 'csv', Buffer.from('\ufefftext,label\na,b\n', 'utf16le'), /^line 1: expected UTF-8 text, came a NUL/],
+    ['UTF-16', 'csv', Buffer.from('\ufefftext,label\na,b\n', 'utf16le'), /^line 1: expected UTF-8 text, came UTF-16/],
     ['an unknown extension', 'parquet', 'PAR1', 'expected a file named .jsonl, .csv or .tsv, came .parquet'],
     ['plain text with labels', 'txt', 'a', 'expected a file named .jsonl, .csv or .tsv, came .txt'],
   ];

@@ -90,6 +90,25 @@ describe('files', () => {
     expect((await failure(files.readText(join(dir, 'latin1')))).message).to.contain('at byte 5');
   });
 
+  it('names the file that was meant, not the temporary, and the folder that cannot be made', async () => {
+    const path = join(dir, 'a.json');
+    for (const operation of ['open', 'write', 'sync'] as const) {
+      files.setFaultPlan({ operation, k: 1, error: 'ENOSPC' });
+      const error = await failure(files.writeAtomic(path, 'text')).finally(() => files.setFaultPlan(null));
+      expect(error.message, operation)
+        .to.match(/a\.json: expected .*, came ENOSPC/)
+        .and.not.contain('adaptune-tmp');
+      expect(readdirSync(dir), operation).to.deep.equal([]);
+    }
+    files.setFaultPlan({ operation: 'mkdir', k: 2, error: 'EROFS' });
+    const error = await failure(files.makeDirectory(join(dir, 'b/c/d'))).finally(() => files.setFaultPlan(null));
+    expect(error.message).to.equal(`${join(dir, 'b/c')}: expected a new folder, came EROFS: injected fault`);
+    writeFileSync(path, '');
+    expect((await failure(files.makeDirectory(join(path, 'x')))).message).to.equal(
+      `${path}: expected a folder, came a file`,
+    );
+  });
+
   it('refuses pipes where a file is expected, without hanging', async function () {
     if (spawnSync('mkfifo', [join(dir, 'pipe')]).status !== 0) this.skip();
     expect((await failure(files.readBytes(join(dir, 'pipe')))).message).to.contain('a pipe or device');

@@ -54,6 +54,10 @@ describe('json', () => {
       'b.json: expected a JSON object, came [1]',
     );
     expect(() => parseJsonObject('null', 'b.json', { code: 'E_DATA' })).to.throw(/came null/);
+    // By V8's position, and by its excerpt where that stands once.
+    expect(() => parse('{\n"a": 1,\n}')).to.throw(/\(line 3\)$|\(line 3 column 1\)$/);
+    expect(() => parse('{\n"a": 1,\n"dropout": NaN,\n"b": 2\n}')).to.throw(/^[^\n]*\(line 3\)$/);
+    expect(() => parse('[\n0123456789NaN0123456789,\n0123456789NaN0123456789\n]')).to.throw(/^[^\n]+$/);
   });
 
   it('shows values shortly', () => {
