@@ -81,7 +81,7 @@ function selection(encoder: Encoder, name: TrialName): LayerSelection[] {
 /** One process' worth: some untimed steps, then `steps` timed ones. */
 async function trial(name: TrialName): Promise<Timing> {
   const { texts, labels } = await readTexts(join(data!, 'train.jsonl'), { labels: 'required' });
-  const list = labelList(labels!);
+  const list = labelList(labels!, 'train');
   const encodings = await (await Tokenizer.load(model!)).encode(texts, { maxLength: MAX_LENGTH });
   const batches = new TrainBatches(encodings, labelIds(labels!, list, 'the texts'), {
     batch: Number(values.batch),
