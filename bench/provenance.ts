@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { binding } from '../lib/native/binding.js';
 
-/** Paths are left out of the command. */
+/** Absolute paths are left out of the command. */
 export function provenance(script: string): Record<string, unknown> {
   const system = binding().systemInfo();
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   return {
     command: `node dist/bench/${script}.js ${process.argv.slice(2).join(' ')}`.replaceAll(
-      /(\/[^\s']+)+\/(?=[^\s/']+)/g,
+      /(?<=[\s'])\/[^\s']*\/(?=[^\s/'])/g,
       '',
     ),
     date: new Date().toISOString(),
