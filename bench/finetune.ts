@@ -7,13 +7,13 @@
  * DIR of --data holds train.jsonl, validation.jsonl, test.jsonl. The peer command is called as
  * `... MODEL DATA --method full --epochs 4 --lr 2e-4 --head-lr 1e-3 --seed S` and prints one JSON line.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { binding } from '../lib/native/binding.js';
+import { provenance } from './provenance.js';
 
 const cli = join(dirname(fileURLToPath(import.meta.url)), '../lib/cli/main.js');
 const { values } = parseArgs({
@@ -49,25 +49,13 @@ function run(name: string, command: string, args: string[]): Record<string, unkn
 
 const work = values.keep ?? mkdtempSync(join(tmpdir(), 'adaptune-finetune-'));
 const runs: Record<string, unknown>[] = [];
-const system = binding().systemInfo();
 const save = () =>
   writeFileSync(
     out,
     `${JSON.stringify(
       {
         what: `finetuning ${basename(model)} on ${basename(data)}, one run a method at its default rates`,
-        command: `node dist/bench/finetune.js ${process.argv.slice(2).join(' ')}`.replaceAll(
-          /(\/[^\s']+)+\/(?=[^\s/']+)/g,
-          '',
-        ),
-        date: new Date().toISOString(),
-        commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
-        machine: {
-          cpu: cpus()[0]?.model,
-          isa: system.isas.at(-1),
-          threads: system.defaultThreads,
-          node: process.version,
-        },
+        ...provenance('finetune'),
         runs,
       },
       null,
