@@ -31,10 +31,9 @@ Backend make(const char* name, std::initializer_list<Fill> families) {
   Backend b = {};
   b.isa.name = name;
   for (Fill fill : families) fill(&b.isa);
-  b.ops = {name,          cpu::gemm,     cpu::embed_fwd,     cpu::embed_bwd,
-           cpu::norm_fwd, cpu::norm_bwd, cpu::attention_fwd, cpu::attention_bwd,
-           cpu::dropout,  cpu::loss,     cpu::column_sum,    cpu::sum_squares,
-           cpu::moments,  cpu::adamw,    cpu::gather_rows};
+#define ADAPTUNE_ENTRY(op, Args) .op = cpu::op,
+  b.ops = {.name = name, ADAPTUNE_OPS(ADAPTUNE_ENTRY)};
+#undef ADAPTUNE_ENTRY
   return b;
 }
 

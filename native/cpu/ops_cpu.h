@@ -9,20 +9,7 @@
 
 namespace adaptune::cpu {
 
-void gemm(const Context&, const GemmArgs&);
-void embed_fwd(const Context&, const EmbedArgs&);
-void embed_bwd(const Context&, const EmbedBwdArgs&);
-void norm_fwd(const Context&, const NormFwdArgs&);
-void norm_bwd(const Context&, const NormBwdArgs&);
-void attention_fwd(const Context&, const AttentionArgs&);
-void attention_bwd(const Context&, const AttentionBwdArgs&);
-void dropout(const Context&, const DropoutArgs&);
-void loss(const Context&, const LossArgs&);
-void column_sum(const Context&, const ColumnSumArgs&);
-void sum_squares(const Context&, const SumSquaresArgs&);
-void moments(const Context&, const MomentsArgs&);
-void adamw(const Context&, const AdamwArgs&);
-void gather_rows(const Context&, const GatherRowsArgs&);
+ADAPTUNE_OPS(ADAPTUNE_OP_FUNCTION)
 
 inline const IsaTable& isa_of(const Context& context) {
   return *static_cast<const IsaTable*>(context.backend);

@@ -229,9 +229,8 @@ void gather_rows(const Context& context, const GatherRowsArgs& a) {
 
 }  // namespace
 
-const Ops kCheckedOps = {
-    "checked", gemm, embed_fwd,  embed_bwd,   norm_fwd, norm_bwd, attention_fwd, attention_bwd,
-    dropout,   loss, column_sum, sum_squares, moments,  adamw,    gather_rows,
-};
+#define ADAPTUNE_ENTRY(op, Args) .op = op,
+const Ops kCheckedOps = {.name = "checked", ADAPTUNE_OPS(ADAPTUNE_ENTRY)};
+#undef ADAPTUNE_ENTRY
 
 }  // namespace adaptune

@@ -193,22 +193,29 @@ struct GatherRowsArgs {
   bool add_back = false;
 };
 
+// The one list: the table below, the declarations of every backend and their tables follow from it.
+#define ADAPTUNE_OPS(X)              \
+  X(gemm, GemmArgs)                  \
+  X(embed_fwd, EmbedArgs)            \
+  X(embed_bwd, EmbedBwdArgs)         \
+  X(norm_fwd, NormFwdArgs)           \
+  X(norm_bwd, NormBwdArgs)           \
+  X(attention_fwd, AttentionArgs)    \
+  X(attention_bwd, AttentionBwdArgs) \
+  X(dropout, DropoutArgs)            \
+  X(loss, LossArgs)                  \
+  X(column_sum, ColumnSumArgs)       \
+  X(sum_squares, SumSquaresArgs)     \
+  X(moments, MomentsArgs)            \
+  X(adamw, AdamwArgs)                \
+  X(gather_rows, GatherRowsArgs)
+
+#define ADAPTUNE_OP_POINTER(op, Args) void (*op)(const Context&, const Args&);
+#define ADAPTUNE_OP_FUNCTION(op, Args) void op(const Context&, const Args&);
+
 struct Ops {
   const char* name;  // "ref", "scalar", "avx2", "avx512"
-  void (*gemm)(const Context&, const GemmArgs&);
-  void (*embed_fwd)(const Context&, const EmbedArgs&);
-  void (*embed_bwd)(const Context&, const EmbedBwdArgs&);
-  void (*norm_fwd)(const Context&, const NormFwdArgs&);
-  void (*norm_bwd)(const Context&, const NormBwdArgs&);
-  void (*attention_fwd)(const Context&, const AttentionArgs&);
-  void (*attention_bwd)(const Context&, const AttentionBwdArgs&);
-  void (*dropout)(const Context&, const DropoutArgs&);
-  void (*loss)(const Context&, const LossArgs&);
-  void (*column_sum)(const Context&, const ColumnSumArgs&);
-  void (*sum_squares)(const Context&, const SumSquaresArgs&);
-  void (*moments)(const Context&, const MomentsArgs&);
-  void (*adamw)(const Context&, const AdamwArgs&);
-  void (*gather_rows)(const Context&, const GatherRowsArgs&);
+  ADAPTUNE_OPS(ADAPTUNE_OP_POINTER)
 };
 
 extern const Ops kRefOps;  // ops/ref/: slow, obvious, sums in double; keeps float storage between ops

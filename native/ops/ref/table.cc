@@ -2,10 +2,8 @@
 
 namespace adaptune {
 
-const Ops kRefOps = {
-    "ref",           ref::gemm,          ref::embed_fwd,     ref::embed_bwd, ref::norm_fwd,
-    ref::norm_bwd,   ref::attention_fwd, ref::attention_bwd, ref::dropout,   ref::loss,
-    ref::column_sum, ref::sum_squares,   ref::moments,       ref::adamw,     ref::gather_rows,
-};
+#define ADAPTUNE_ENTRY(op, Args) .op = ref::op,
+const Ops kRefOps = {.name = "ref", ADAPTUNE_OPS(ADAPTUNE_ENTRY)};
+#undef ADAPTUNE_ENTRY
 
 }  // namespace adaptune
