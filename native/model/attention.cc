@@ -59,15 +59,8 @@ void attention_backward(const Pass& pass, int64_t layer, const Matrix& d, const 
 
   const Matrix dout = add_norm_backward(pass, output_args(pass, layer), d, pass.scratch(d.rows, d.cols),
                                         g.attention_norm_gamma, g.attention_norm_beta);
-  if (g.out_bias) ops.column_sum(context, {dout, nullptr, dout.cols, g.out_bias});
-  if (g.out) {
-    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
-                       .a = dout,
-                       .b = a.carried_context,
-                       .b_columns = g.out_columns,
-                       .c = g.out,
-                       .accumulate = accumulate});
-  }
+  linear_gradients(pass.engine, dout, a.carried_context, {g.out_bias, g.out, nullptr, g.out_columns},
+                   accumulate);
   if (!dx && !g.qkv && !g.qkv_bias) return;
 
   const Matrix dcarried = pass.scratch(d.rows, a.context.cols);
@@ -80,15 +73,7 @@ void attention_backward(const Pass& pass, int64_t layer, const Matrix& d, const 
   }
   const Matrix dqkv = pass.scratch(a.qkv.rows, a.qkv.cols);
   ops.attention_bwd(context, {attention_args(pass, layer), dcontext, dqkv});
-  if (g.qkv_bias) ops.column_sum(context, {dqkv, nullptr, dqkv.cols, g.qkv_bias});
-  if (g.qkv) {
-    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
-                       .a = dqkv,
-                       .b = a.input,
-                       .a_columns = g.qkv_rows,
-                       .c = g.qkv,
-                       .accumulate = accumulate});
-  }
+  linear_gradients(pass.engine, dqkv, a.input, {g.qkv_bias, g.qkv, g.qkv_rows, nullptr}, accumulate);
   if (!dx) return;
   ops.gemm(context, {.kind = GemmKind::kInputGrad,
                      .a = dqkv,

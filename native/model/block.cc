@@ -34,6 +34,19 @@ Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, co
   return drops ? masked : d;
 }
 
+void linear_gradients(const Engine& engine, const Matrix& dy, const Matrix& x, const LinearGradients& g,
+                      bool accumulate) {
+  if (g.dbias) engine.ops->column_sum(engine.context, {dy, nullptr, dy.cols, g.dbias});
+  if (!g.dw) return;
+  engine.ops->gemm(engine.context, {.kind = GemmKind::kWeightGrad,
+                                    .a = dy,
+                                    .b = x,
+                                    .a_columns = g.outputs,
+                                    .b_columns = g.inputs,
+                                    .c = g.dw,
+                                    .accumulate = accumulate});
+}
+
 void block_forward(const Pass& pass, int64_t layer, const Matrix& out) {
   attention_forward(pass, layer);
   mlp_forward(pass, layer, out);

@@ -30,14 +30,7 @@ void backward(const Head& head, const Matrix& dlogits, const Gradients& g, const
   const Context& context = head.engine.context;
   const Model& m = head.model;
   const HeadActivations& a = head.saved;
-  if (g.classifier) {
-    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
-                       .a = dlogits,
-                       .b = a.dropped,
-                       .c = g.classifier,
-                       .accumulate = g.accumulate});
-  }
-  if (g.classifier_bias) ops.column_sum(context, {dlogits, nullptr, dlogits.cols, g.classifier_bias});
+  linear_gradients(head.engine, dlogits, a.dropped, {g.classifier_bias, g.classifier}, g.accumulate);
   if (!dcls && !g.pooler && !g.pooler_bias) return;
 
   // The mask and the gradient of tanh are factors of one element: they commute.
@@ -49,12 +42,7 @@ void backward(const Head& head, const Matrix& dlogits, const Gradients& g, const
                      .activation_grad = Activation::kTanh,
                      .grad_pre = a.pooled});
   if (head.dropout.p > 0) ops.dropout(context, {dpre, dpre, head.dropout});
-  if (g.pooler) {
-    ops.gemm(
-        context,
-        {.kind = GemmKind::kWeightGrad, .a = dpre, .b = head.cls, .c = g.pooler, .accumulate = g.accumulate});
-  }
-  if (g.pooler_bias) ops.column_sum(context, {dpre, nullptr, dpre.cols, g.pooler_bias});
+  linear_gradients(head.engine, dpre, head.cls, {g.pooler_bias, g.pooler}, g.accumulate);
   if (dcls) ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dpre, .w = &m.pooler, .c = dcls});
 }
 

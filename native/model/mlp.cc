@@ -39,15 +39,7 @@ void mlp_backward(const Pass& pass, int64_t layer, const Matrix& d, bool input_g
 
   const Matrix ddown = add_norm_backward(pass, output_args(pass, layer), d, pass.scratch(d.rows, d.cols),
                                          g.mlp_norm_gamma, g.mlp_norm_beta);
-  if (g.down_bias) ops.column_sum(context, {ddown, nullptr, ddown.cols, g.down_bias});
-  if (g.down) {
-    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
-                       .a = ddown,
-                       .b = a.neurons,
-                       .b_columns = g.neurons,
-                       .c = g.down,
-                       .accumulate = accumulate});
-  }
+  linear_gradients(pass.engine, ddown, a.neurons, {g.down_bias, g.down, nullptr, g.neurons}, accumulate);
   if (!input_gradient && !g.up && !g.up_bias) return;
 
   const Matrix dpre = pass.scratch(d.rows, pass.config().feed_forward);
@@ -57,15 +49,7 @@ void mlp_backward(const Pass& pass, int64_t layer, const Matrix& d, bool input_g
                      .c = dpre,
                      .activation_grad = pass.config().activation,
                      .grad_pre = a.pre});
-  if (g.up_bias) ops.column_sum(context, {dpre, nullptr, dpre.cols, g.up_bias});
-  if (g.up) {
-    ops.gemm(context, {.kind = GemmKind::kWeightGrad,
-                       .a = dpre,
-                       .b = a.attention_output,
-                       .a_columns = g.neurons,
-                       .c = g.up,
-                       .accumulate = accumulate});
-  }
+  linear_gradients(pass.engine, dpre, a.attention_output, {g.up_bias, g.up, g.neurons, nullptr}, accumulate);
   if (input_gradient)
     ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dpre, .w = &w.up, .c = d, .residual = d});
 }

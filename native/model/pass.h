@@ -87,6 +87,17 @@ void add_norm_forward(const Pass& pass, const AddNorm& a, const Matrix& x, const
 Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, const Matrix& masked,
                          float* dgamma, float* dbeta);
 
+// Of y = x W^T + bias, each unless absent: dbias [N] is added to; dw [N,K] is set, or added to with
+// accumulate. Where a plan selects, outputs lists the N columns of dy, inputs the K columns of x.
+struct LinearGradients {
+  float* dbias;
+  Matrix dw;
+  const int32_t* outputs = nullptr;
+  const int32_t* inputs = nullptr;
+};
+void linear_gradients(const Engine& engine, const Matrix& dy, const Matrix& x, const LinearGradients& g,
+                      bool accumulate);
+
 // The head stands outside a pass: it is also fitted alone, on stored [CLS] states.
 struct Head {
   const Engine& engine;
