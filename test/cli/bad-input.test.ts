@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { AdaptuneError, type ErrorCode } from '../../lib/errors.js';
+import type { ErrorCode } from '../../lib/errors.js';
 import { Classifier, evaluate, mine, train as trainModel } from '../../lib/index.js';
 import { CheckpointStore } from '../../lib/train/checkpoint.js';
 import { setFaultPlan, type FaultPlan } from '../../lib/util/files.js';
@@ -26,6 +26,7 @@ import { sha256 } from '../../lib/util/hash.js';
 import { MODEL_FILES } from '../../lib/model/saved-model.js';
 import { sampleTexts } from '../train/sample-corpus.js';
 import { cli, inPairs, jsonl, LABELS, MAIN, ok, oneObject, TINY, trainedModel, workspace } from './cli.js';
+import { failure } from '../helpers/failure.js';
 
 interface Case {
   name: string;
@@ -750,15 +751,6 @@ describe('cli/bad input', function () {
     expect(existsSync(out)).to.equal(false);
   });
 });
-
-async function failure(work: Promise<unknown>): Promise<AdaptuneError> {
-  const error: unknown = await work.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof AdaptuneError)) throw error;
-  return error;
-}
 
 const IN_MEMORY = {
   model: 'scratch:tiny',

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { AdaptuneError } from '../../lib/errors.js';
 import { mineClosedSequences, type MiningOptions, type Pattern, resolveSupport } from '../../lib/mining/index.js';
 import { show } from './brute-force.js';
+import { failure } from '../helpers/failure.js';
 
 const databases = fc
   .array(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 12 }), { minLength: 2, maxLength: 10 })
@@ -10,15 +11,7 @@ const databases = fc
 const gaps = fc.constantFrom(0, 1, Infinity);
 
 /** The error's code and message; fails when there is none. */
-async function failure(sequences: Int32Array[], options: MiningOptions): Promise<AdaptuneError> {
-  try {
-    await mineClosedSequences(sequences, options);
-  } catch (error) {
-    if (error instanceof AdaptuneError) return error;
-    throw error;
-  }
-  throw new Error('expected an error');
-}
+const refusal = (sequences: Int32Array[], options: MiningOptions) => failure(mineClosedSequences(sequences, options));
 
 describe('mining limits', () => {
   it('takes a count, a fraction, or text', () => {
@@ -39,9 +32,9 @@ describe('mining limits', () => {
 
   it('refuses options out of range', async () => {
     for (const wrong of [{ maxGap: -1 }, { maxGap: 0.5 }, { maxPattern: 0 }, { topK: 0 }, { maxPatterns: NaN }]) {
-      expect((await failure([], wrong)).code).to.equal('E_ARGUMENT');
+      expect((await refusal([], wrong)).code).to.equal('E_ARGUMENT');
     }
-    expect((await failure([Int32Array.of(1, -1)], { maxGap: Infinity })).code).to.equal('E_ARGUMENT');
+    expect((await refusal([Int32Array.of(1, -1)], { maxGap: Infinity })).code).to.equal('E_ARGUMENT');
   });
 
   it('finds nothing in nothing', async () => {
@@ -70,7 +63,7 @@ describe('mining limits', () => {
           expect(await mineClosedSequences(sequences, { minSupport: 1, maxGap, maxPatterns })).to.deep.equal(all);
           return;
         }
-        const error = await failure(sequences, { minSupport: 1, maxGap, maxPatterns });
+        const error = await refusal(sequences, { minSupport: 1, maxGap, maxPatterns });
         expect(error.code).to.equal('E_MINING');
         let fits = 1;
         while (count(fits) > maxPatterns) fits++;
@@ -105,7 +98,7 @@ describe('long mining jobs', () => {
     setTimeout(() => controller.abort('enough'), 150);
     const begin = performance.now();
     const { signal } = controller;
-    const error = await failure(large, { minSupport: 30, maxGap: Infinity, signal }).finally(() =>
+    const error = await refusal(large, { minSupport: 30, maxGap: Infinity, signal }).finally(() =>
       clearInterval(timer),
     );
     expect(error.code).to.equal('E_ABORTED');
@@ -115,7 +108,7 @@ describe('long mining jobs', () => {
   });
 
   it('do not start under an aborted signal', async () => {
-    expect((await failure(large, { signal: AbortSignal.abort() })).code).to.equal('E_ABORTED');
+    expect((await refusal(large, { signal: AbortSignal.abort() })).code).to.equal('E_ABORTED');
   });
 
   it('report progress that only grows and ends at one', async () => {

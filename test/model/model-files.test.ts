@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { AdaptuneError } from '../../lib/errors.js';
 import { modelFile, WeightFiles } from '../../lib/model/model-files.js';
 import { rawSafetensors, tinyTensors, writeModel } from '../helpers/model-folder.js';
+import { failure } from '../helpers/failure.js';
 
 describe('model folder', () => {
   let dir: string;
@@ -18,15 +18,6 @@ describe('model folder', () => {
     await using files = await WeightFiles.open(folder);
     return [...files.tensors.keys()];
   };
-  async function failure(promise: Promise<unknown>): Promise<AdaptuneError> {
-    const error: unknown = await promise.then(
-      () => null,
-      (caught: unknown) => caught,
-    );
-    expect(error).to.be.instanceOf(AdaptuneError);
-    return error as AdaptuneError;
-  }
-
   /** The tensors in two shards. */
   function writeShards(map: (name: string, shard: string) => string = (_, shard) => shard): void {
     const tensors = [...tinyTensors()];

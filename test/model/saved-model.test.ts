@@ -11,6 +11,7 @@ import { Device } from '../../lib/native/device.js';
 import { writeAtomic } from '../../lib/util/files.js';
 import { TINY } from '../helpers/model-folder.js';
 import { smallTokenizer } from '../helpers/small-tokenizer.js';
+import { failure } from '../helpers/failure.js';
 
 const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
 const LABELS = ['__proto__', '10', '9'];
@@ -44,14 +45,7 @@ describe('saved model', () => {
     await writeModelManifest(folder, { labels, maxLength: 16 + seed }, { method: 'full', tokens: [] });
     return folder;
   }
-  async function failure(folder: string): Promise<AdaptuneError> {
-    const error: unknown = await openSavedModel(device, folder).then(
-      () => null,
-      (caught: unknown) => caught,
-    );
-    expect(error).to.be.instanceOf(AdaptuneError);
-    return error as AdaptuneError;
-  }
+  const refusal = (folder: string) => failure(openSavedModel(device, folder));
 
   it('opens with its labels in the order of its classes', async () => {
     const { encoder, labels, maxLength } = await openSavedModel(device, await save('a', 1));
@@ -67,13 +61,13 @@ describe('saved model', () => {
       const kept = readFileSync(join(a, name));
       expect(readFileSync(join(b, name)).equals(kept), name).to.equal(false);
       copyFileSync(join(b, name), join(a, name));
-      const error = await failure(a);
+      const error = await refusal(a);
       expect(error.code, name).to.equal('E_MODEL_MISMATCH');
       expect(error.message).to.contain(join(a, name));
       writeFileSync(join(a, name), kept);
     }
     copyFileSync(join(b, 'adaptune.json'), join(a, 'adaptune.json'));
-    expect((await failure(a)).code).to.equal('E_MODEL_MISMATCH');
+    expect((await refusal(a)).code).to.equal('E_MODEL_MISMATCH');
   });
 
   it('is refused when a bit of any file is another', async () => {
@@ -85,9 +79,9 @@ describe('saved model', () => {
         const flipped = Buffer.from(whole);
         flipped[at]! ^= 1 << (i % 8);
         writeFileSync(join(folder, name), flipped);
-        expect((await failure(folder)).code, `${name} at ${at}`).to.equal('E_MODEL_MISMATCH');
+        expect((await refusal(folder)).code, `${name} at ${at}`).to.equal('E_MODEL_MISMATCH');
         writeFileSync(join(folder, name), whole.subarray(0, at));
-        expect((await failure(folder)).code, `${name} cut at ${at}`).to.equal('E_MODEL_MISMATCH');
+        expect((await refusal(folder)).code, `${name} cut at ${at}`).to.equal('E_MODEL_MISMATCH');
       }
       writeFileSync(join(folder, name), whole);
     }
@@ -98,7 +92,7 @@ describe('saved model', () => {
     for (const name of [...FILES, 'adaptune.json']) {
       const whole = readFileSync(join(folder, name));
       rmSync(join(folder, name));
-      const error = await failure(folder);
+      const error = await refusal(folder);
       expect(error.code).to.equal('E_MODEL_INCOMPLETE');
       expect(error.message).to.contain(name);
       writeFileSync(join(folder, name), whole);
@@ -109,7 +103,7 @@ describe('saved model', () => {
     const folder = await save('a', 1);
     for (const labels of [LABELS.toReversed(), LABELS.slice(1), [...LABELS, 'x']]) {
       await writeModelManifest(folder, { labels, maxLength: 17 }, {});
-      expect((await failure(folder)).code).to.equal('E_MODEL_MISMATCH');
+      expect((await refusal(folder)).code).to.equal('E_MODEL_MISMATCH');
     }
   });
 

@@ -2,21 +2,12 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { AdaptuneError } from '../../lib/errors.js';
 import { Classifier } from '../../lib/serve/classifier.js';
 import { evaluate } from '../../lib/train/evaluate.js';
 import type { TrainResult } from '../../lib/train/result.js';
 import { sampleTexts } from '../train/sample-corpus.js';
 import { tinyRun } from '../train/tiny-run.js';
-
-async function failure(work: Promise<unknown>): Promise<AdaptuneError> {
-  const error: unknown = await work.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  expect(error).to.be.instanceOf(AdaptuneError);
-  return error as AdaptuneError;
-}
+import { failure } from '../helpers/failure.js';
 
 describe('serve/classifier', function () {
   this.timeout(60_000);

@@ -2,7 +2,6 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { AdaptuneError } from '../../lib/errors.js';
 import { binding } from '../../lib/native/binding.js';
 import { openRunFolder } from '../../lib/train/run-folder.js';
 import type { TrainOptions } from '../../lib/train/options.js';
@@ -10,21 +9,13 @@ import type { TrainHooks } from '../../lib/train/run.js';
 import { setFaultPlan } from '../../lib/util/files.js';
 import { sampleTexts } from './sample-corpus.js';
 import { outcome, STEPS, tinyRun } from './tiny-run.js';
+import { failure } from '../helpers/failure.js';
 
 let folder: string;
 let runs = 0;
 const newOut = () => join(folder, `run-${runs++}`);
 const checkpoints = (out: string) =>
   readdirSync(join(out, 'checkpoints')).filter((name) => /^(step|stage)-/.test(name));
-
-async function failure(work: Promise<unknown>): Promise<AdaptuneError> {
-  const error: unknown = await work.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  expect(error).to.be.instanceOf(AdaptuneError);
-  return error as AdaptuneError;
-}
 
 /** Leaves an unfinished run with checkpoints up to `step`. */
 async function stopAfter(out: string, step: number, options: Partial<TrainOptions> = {}): Promise<void> {

@@ -4,19 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import * as files from '../../lib/util/files.js';
-import { AdaptuneError } from '../../lib/errors.js';
+import { failure } from '../helpers/failure.js';
 
 const door = new URL('../../lib/util/files.js', import.meta.url).href;
-
-async function failure(promise: Promise<unknown>): Promise<AdaptuneError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).to.be.instanceOf(AdaptuneError);
-    return error as AdaptuneError;
-  }
-  throw new Error('expected a failure');
-}
 
 describe('files', () => {
   let dir: string;

@@ -4,24 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { AdaptuneError } from '../../lib/errors.js';
 import { setFaultPlan } from '../../lib/util/files.js';
 import { LINE_LIMIT, readLines } from '../../lib/util/lines.js';
 import type { Line } from '../../lib/util/lines.js';
+import { failure } from '../helpers/failure.js';
 
 async function linesOf(path: string, options?: { ends?: boolean }): Promise<Line[]> {
   const lines: Line[] = [];
   for await (const line of readLines(path, options)) lines.push(line);
   return lines;
-}
-
-async function failure(promise: Promise<unknown>): Promise<AdaptuneError> {
-  const error: unknown = await promise.then(
-    () => null,
-    (caught: unknown) => caught,
-  );
-  expect(error).to.be.instanceOf(AdaptuneError);
-  return error as AdaptuneError;
 }
 
 describe('lines', () => {
