@@ -3,8 +3,10 @@
 // packs its rows of A for one run of kc and walks its panels of B (which stream from the second-level cache
 // while a panel of A stays in the first). K is never cut between tasks, and every element of C is sum over
 // runs of kc of one chain of multiply-adds, in order, so it depends on its row of A and its column of B
-// alone: not on M, on the block it falls into, or on threads.
+// alone: not on M, on the block it falls into, or on threads. Moments of C are taken tile by tile, straight
+// after the store, over fixed blocks of rows that are merged in their order.
 #include "cpu/ops_cpu.h"
+#include "ops/moments.h"
 
 namespace adaptune::cpu {
 namespace {
@@ -103,6 +105,37 @@ TileOut tile_out(const GemmArgs& g, int64_t row, int64_t col) {
           static_cast<Curve>(g.activation_grad)};
 }
 
+// Sums of the columns of C over blocks of whole panels, about kRowBlock rows, as tiles arrive from above.
+struct ColumnMoments {
+  const GemmArgs& g;
+  const IsaTable& isa;
+  int64_t panels, blocks;  // of one block of rows; of C
+  double* sums;            // [block][origin, sum, squares][N]
+
+  ColumnMoments(const Context& context, const GemmArgs& args, const Shape& s)
+      : g(args), isa(isa_of(context)), panels(kRowBlock / isa.mr), blocks(ceil_div(s.m, panels * isa.mr)) {
+    sums = g.moments ? context.scratch->take<double>(blocks * 3 * s.n) : nullptr;
+  }
+
+  void add(int64_t panel, int64_t row, int64_t col, int64_t rows, int64_t cols) const {
+    double* origin = sums + panel / panels * 3 * g.c.cols + col;
+    isa.column_moments(g.c.f32() + row * g.c.ld + col, g.c.ld, rows, cols, g.moment_form == MomentForm::kAbs,
+                       panel % panels == 0, origin, origin + g.c.cols, origin + 2 * g.c.cols);
+  }
+
+  void merge_into(const Context& context) const {
+    const int64_t n = g.c.cols, block_rows = panels * isa.mr;
+    for_pieces(context, n, 256, [&](int64_t first, int64_t count, int) {
+      for (int64_t b = 0; b < blocks; ++b) {
+        const double* origin = sums + b * 3 * n;
+        const int64_t rows = std::min(block_rows, g.c.rows - b * block_rows);
+        for (int64_t c = first; c < first + count; ++c)
+          merge(g.moments[c], moments_about(origin[c], rows, origin[n + c], origin[2 * n + c]));
+      }
+    });
+  }
+};
+
 }  // namespace
 
 void gemm(const Context& context, const GemmArgs& g) {
@@ -114,11 +147,13 @@ void gemm(const Context& context, const GemmArgs& g) {
 
   const int64_t panels_m = ceil_div(s.m, isa.mr), panels_n = ceil_div(s.n, isa.nr);
   const bool one_run = s.k <= isa.kc;
-  int64_t mt = std::min(panels_m, ceil_div(kBlockRows, isa.mr));
+  const ColumnMoments moments(context, g, s);
+  const int64_t least_mt = g.moments ? moments.panels : 1;  // a task holds whole blocks of moments
+  int64_t mt = std::min(panels_m, g.moments ? least_mt : ceil_div(kBlockRows, isa.mr));
   int64_t nt = one_run ? panels_n : std::min(panels_n, ceil_div(kBlockColumns, isa.nr));
   const int64_t threads = context.pool->size(), wanted = threads == 1 ? 1 : kTasksPerThread * threads;
-  while (ceil_div(panels_m, mt) * ceil_div(panels_n, nt) < wanted && mt * nt > 1) {
-    int64_t& side = mt == 1 || (nt > 1 && nt * isa.nr >= kWide * mt * isa.mr) ? nt : mt;
+  while (ceil_div(panels_m, mt) * ceil_div(panels_n, nt) < wanted && (mt > least_mt || nt > 1)) {
+    int64_t& side = mt <= least_mt || (nt > 1 && nt * isa.nr >= kWide * mt * isa.mr) ? nt : mt;
     side = (side + 1) / 2;
   }
   const int64_t blocks_n = ceil_div(panels_n, nt), blocks = ceil_div(panels_m, mt) * blocks_n;
@@ -154,13 +189,14 @@ void gemm(const Context& context, const GemmArgs& g) {
           isa.gemm_tile(depth, a, b + (n * s.k + from) * isa.nr, sum, from > 0);
           if (!last_run) continue;
           const int64_t row = m * isa.mr, col = n * isa.nr;
-          isa.gemm_store(tile_out(g, row, col), sum, std::min(isa.mr, s.m - row),
-                         std::min(isa.nr, s.n - col));
+          const int64_t rows = std::min(isa.mr, s.m - row), cols = std::min(isa.nr, s.n - col);
+          isa.gemm_store(tile_out(g, row, col), sum, rows, cols);
+          if (g.moments) moments.add(m, row, col, rows, cols);
         }
       }
     }
   });
-  if (g.moments) moments(context, {g.c, 1, g.moment_form, g.moments});
+  if (g.moments) moments.merge_into(context);
 }
 
 }  // namespace adaptune::cpu

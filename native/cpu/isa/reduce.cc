@@ -1,6 +1,6 @@
 // Sums over rows or whole arrays, in orders that the data alone fix, and the sum of embedding rows. One pass
-// over the bytes each (column_moments two, over at most 64 rows, so the second comes from cache); memory
-// decides.
+// over the bytes each; memory decides. Moments are taken about a row of their own block: one pass, and a mean
+// far from zero costs no digits.
 // Measured (Zen 4 server, one thread, AVX-512, 1500 x 1536 in cache): column_sum 67, sum_squares 38,
 // column_moments 10 GB/s.
 #include "cpu/isa/table.h"
@@ -50,34 +50,33 @@ void column_sum_squares(const float* x, int64_t ld, int64_t rows, int64_t count,
   }
 }
 
-void column_moments(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude, double* mean,
-                    double* m2) {
-  const double inverse = 1 / static_cast<double>(rows);
+void column_moments(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude, bool first,
+                    double* origin, double* sum, double* squares) {
   int64_t c = 0;
   for (; c + kH <= count; c += kH) {
     const auto value = [&](int64_t row) {
       const vd v = load_wide(x + row * ld + c);
       return magnitude ? abs(v) : v;
     };
-    vd sum = {}, squares = {};
-    for (int64_t row = 0; row < rows; ++row) sum += value(row);
-    const vd center = sum * inverse;
+    const vd center = first ? value(0) : load(origin + c);
+    vd s = {}, q = {};
+    if (!first) s = load(sum + c), q = load(squares + c);
     for (int64_t row = 0; row < rows; ++row) {
       const vd d = value(row) - center;
-      squares += d * d;
+      s += d, q += d * d;
     }
-    store(mean + c, center), store(m2 + c, squares);
+    store(origin + c, center), store(sum + c, s), store(squares + c, q);
   }
   for (; c < count; ++c) {
     const auto value = [&](int64_t row) {
       const double v = x[row * ld + c];
       return magnitude && v < 0 ? -v : v;
     };
-    double sum = 0, squares = 0;
-    for (int64_t row = 0; row < rows; ++row) sum += value(row);
-    const double center = sum * inverse;
-    for (int64_t row = 0; row < rows; ++row) squares += (value(row) - center) * (value(row) - center);
-    mean[c] = center, m2[c] = squares;
+    if (first) origin[c] = value(0), sum[c] = 0, squares[c] = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      const double d = value(row) - origin[c];
+      sum[c] += d, squares[c] += d * d;
+    }
   }
 }
 
