@@ -3,8 +3,8 @@
 // packs its rows of A for one run of kc and walks its panels of B (which stream from the second-level cache
 // while a panel of A stays in the first). K is never cut between tasks, and every element of C is sum over
 // runs of kc of one chain of multiply-adds, in order, so it depends on its row of A and its column of B
-// alone: not on M, on the block it falls into, or on threads. Moments of C are taken tile by tile, straight
-// after the store, over fixed blocks of rows that are merged in their order.
+// alone: not on M, on the block it falls into, or on threads. Moments of C are taken of each
+// panel of a block while it is in the first-level cache; blocks then have a fixed height.
 #include "cpu/ops_cpu.h"
 #include "ops/moments.h"
 
@@ -105,32 +105,32 @@ TileOut tile_out(const GemmArgs& g, int64_t row, int64_t col) {
           static_cast<Curve>(g.activation_grad)};
 }
 
-// Sums of the columns of C over blocks of whole panels, about kRowBlock rows, as tiles arrive from above.
+// Mean and sum of squared deviations of the columns of C, over blocks of rows that are each a task's own.
 struct ColumnMoments {
   const GemmArgs& g;
   const IsaTable& isa;
-  int64_t panels, blocks;  // of one block of rows; of C
-  double* sums;            // [block][origin, sum, squares][N]
+  int64_t rows, blocks;  // of one block; of C
+  double* partial;       // [block][mean, m2][N]
 
-  ColumnMoments(const Context& context, const GemmArgs& args, const Shape& s)
-      : g(args), isa(isa_of(context)), panels(kRowBlock / isa.mr), blocks(ceil_div(s.m, panels * isa.mr)) {
-    sums = g.moments ? context.scratch->take<double>(blocks * 3 * s.n) : nullptr;
+  ColumnMoments(const Context& context, const GemmArgs& args, int64_t block_rows)
+      : g(args), isa(isa_of(context)), rows(block_rows), blocks(ceil_div(g.c.rows, rows)) {
+    partial = g.moments ? context.scratch->take<double>(blocks * 2 * g.c.cols) : nullptr;
   }
 
-  void add(int64_t panel, int64_t row, int64_t col, int64_t rows, int64_t cols) const {
-    double* origin = sums + panel / panels * 3 * g.c.cols + col;
-    isa.column_moments(g.c.f32() + row * g.c.ld + col, g.c.ld, rows, cols, g.moment_form == MomentForm::kAbs,
-                       panel % panels == 0, origin, origin + g.c.cols, origin + 2 * g.c.cols);
+  void add(int64_t row, int64_t col, int64_t cols) const {
+    double* mean = partial + row / rows * 2 * g.c.cols + col;
+    isa.column_moments(g.c.f32() + row * g.c.ld + col, g.c.ld, std::min(rows, g.c.rows - row), cols,
+                       g.moment_form == MomentForm::kAbs, mean, mean + g.c.cols);
   }
 
   void merge_into(const Context& context) const {
-    const int64_t n = g.c.cols, block_rows = panels * isa.mr;
+    const int64_t n = g.c.cols;
     for_pieces(context, n, 256, [&](int64_t first, int64_t count, int) {
       for (int64_t b = 0; b < blocks; ++b) {
-        const double* origin = sums + b * 3 * n;
-        const int64_t rows = std::min(block_rows, g.c.rows - b * block_rows);
+        const double* mean = partial + b * 2 * n;
+        const double block_rows = static_cast<double>(std::min(rows, g.c.rows - b * rows));
         for (int64_t c = first; c < first + count; ++c)
-          merge(g.moments[c], moments_about(origin[c], rows, origin[n + c], origin[2 * n + c]));
+          merge(g.moments[c], {block_rows, mean[c], mean[n + c]});
       }
     });
   }
@@ -147,9 +147,9 @@ void gemm(const Context& context, const GemmArgs& g) {
 
   const int64_t panels_m = ceil_div(s.m, isa.mr), panels_n = ceil_div(s.n, isa.nr);
   const bool one_run = s.k <= isa.kc;
-  const ColumnMoments moments(context, g, s);
-  const int64_t least_mt = g.moments ? moments.panels : 1;  // a task holds whole blocks of moments
-  int64_t mt = std::min(panels_m, g.moments ? least_mt : ceil_div(kBlockRows, isa.mr));
+  const int64_t most_mt = ceil_div(kBlockRows, isa.mr), least_mt = g.moments ? most_mt : 1;
+  const ColumnMoments moments(context, g, most_mt * isa.mr);
+  int64_t mt = std::min(panels_m, most_mt);
   int64_t nt = one_run ? panels_n : std::min(panels_n, ceil_div(kBlockColumns, isa.nr));
   const int64_t threads = context.pool->size(), wanted = threads == 1 ? 1 : kTasksPerThread * threads;
   while (ceil_div(panels_m, mt) * ceil_div(panels_n, nt) < wanted && (mt > least_mt || nt > 1)) {
@@ -189,10 +189,11 @@ void gemm(const Context& context, const GemmArgs& g) {
           isa.gemm_tile(depth, a, b + (n * s.k + from) * isa.nr, sum, from > 0);
           if (!last_run) continue;
           const int64_t row = m * isa.mr, col = n * isa.nr;
-          const int64_t rows = std::min(isa.mr, s.m - row), cols = std::min(isa.nr, s.n - col);
-          isa.gemm_store(tile_out(g, row, col), sum, rows, cols);
-          if (g.moments) moments.add(m, row, col, rows, cols);
+          isa.gemm_store(tile_out(g, row, col), sum, std::min(isa.mr, s.m - row),
+                         std::min(isa.nr, s.n - col));
         }
+        if (g.moments && last_run)
+          moments.add(m_first * isa.mr, n * isa.nr, std::min(isa.nr, s.n - n * isa.nr));
       }
     }
   });

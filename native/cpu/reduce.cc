@@ -87,15 +87,15 @@ void moments(const Context& context, const MomentsArgs& a) {
   ArenaScope scope(*context.scratch);
   const Matrix x = a.group > 1 ? group_norms(context, a.x, a.group) : a.x;
   const bool magnitude = a.group <= 1 && a.form == MomentForm::kAbs;
-  double* own = context.scratch->take<double>(context.pool->size() * 3 * kColumns);
+  double* own = context.scratch->take<double>(context.pool->size() * 2 * kColumns);
   for_pieces(context, x.cols, kColumns, [&](int64_t column, int64_t count, int worker) {
-    double* origin = own + worker * 3 * kColumns;
-    double *sum = origin + kColumns, *squares = sum + kColumns;
+    double* mean = own + worker * 2 * kColumns;
+    double* m2 = mean + kColumns;
     for (int64_t first = 0; first < x.rows; first += kRowBlock) {
       const int64_t n = std::min(kRowBlock, x.rows - first);
-      isa.column_moments(row_of(x, first) + column, x.ld, n, count, magnitude, true, origin, sum, squares);
+      isa.column_moments(row_of(x, first) + column, x.ld, n, count, magnitude, mean, m2);
       for (int64_t c = 0; c < count; ++c)
-        merge(a.moments[column + c], moments_about(origin[c], n, sum[c], squares[c]));
+        merge(a.moments[column + c], {static_cast<double>(n), mean[c], m2[c]});
     }
   });
 }

@@ -23,12 +23,6 @@ inline void merge(Moments& into, const Moments& from) {
   into.count = count;
 }
 
-// From sums of n deviations from an origin and of their squares.
-inline Moments moments_about(double origin, int64_t n, double sum, double squares) {
-  const double count = static_cast<double>(n), m2 = squares - sum * (sum / count);
-  return {count, origin + sum / count, m2 > 0 ? m2 : 0};
-}
-
 inline double variance(const Moments& m) { return m.count == 0 ? 0 : m.m2 / m.count; }  // of the population
 
 }  // namespace adaptune

@@ -26,8 +26,8 @@ struct Dropout {
   uint32_t step = 0, site = 0;
 };
 
-// Running moments, all fp64: one pass over a block of about kRowBlock rows (Welford, or sums of deviations
-// from a row of the block), Chan merge across blocks and calls.
+// Running moments, all fp64: one pass over a fixed block of rows (Welford, or sums of deviations from a
+// row of the block), Chan merge across blocks and calls.
 struct Moments {
   double count = 0, mean = 0, m2 = 0;
 };

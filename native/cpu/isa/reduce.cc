@@ -50,33 +50,36 @@ void column_sum_squares(const float* x, int64_t ld, int64_t rows, int64_t count,
   }
 }
 
-void column_moments(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude, bool first,
-                    double* origin, double* sum, double* squares) {
+void column_moments(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude, double* mean,
+                    double* m2) {
+  const double inverse = 1 / static_cast<double>(rows);
   int64_t c = 0;
   for (; c + kH <= count; c += kH) {
     const auto value = [&](int64_t row) {
       const vd v = load_wide(x + row * ld + c);
       return magnitude ? abs(v) : v;
     };
-    const vd center = first ? value(0) : load(origin + c);
-    vd s = {}, q = {};
-    if (!first) s = load(sum + c), q = load(squares + c);
-    for (int64_t row = 0; row < rows; ++row) {
-      const vd d = value(row) - center;
-      s += d, q += d * d;
+    const vd origin = value(0);
+    vd sum = {}, squares = {};
+    for (int64_t row = 1; row < rows; ++row) {
+      const vd d = value(row) - origin;
+      sum += d, squares += d * d;
     }
-    store(origin + c, center), store(sum + c, s), store(squares + c, q);
+    const vd rest = squares - sum * sum * inverse;
+    store(mean + c, origin + sum * inverse), store(m2 + c, rest > 0 ? rest : vd{});
   }
   for (; c < count; ++c) {
     const auto value = [&](int64_t row) {
       const double v = x[row * ld + c];
       return magnitude && v < 0 ? -v : v;
     };
-    if (first) origin[c] = value(0), sum[c] = 0, squares[c] = 0;
-    for (int64_t row = 0; row < rows; ++row) {
-      const double d = value(row) - origin[c];
-      sum[c] += d, squares[c] += d * d;
+    double sum = 0, squares = 0;
+    for (int64_t row = 1; row < rows; ++row) {
+      const double d = value(row) - value(0);
+      sum += d, squares += d * d;
     }
+    const double rest = squares - sum * sum * inverse;
+    mean[c] = value(0) + sum * inverse, m2[c] = rest > 0 ? rest : 0;
   }
 }
 

@@ -140,10 +140,9 @@ struct IsaTable {
                      float* out);
   double (*sum_squares)(const float* x, int64_t count);
   void (*column_sum_squares)(const float* x, int64_t ld, int64_t rows, int64_t count, double* out);  // out +=
-  // Per column over rows of x or |x|: d = value - origin, sum += d, squares += d^2. `first`: origin = row 0,
-  // sums from zero.
-  void (*column_moments)(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude, bool first,
-                         double* origin, double* sum, double* squares);
+  // Mean and sum of squared deviations of x or |x| per column over rows >= 1.
+  void (*column_moments)(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude,
+                         double* mean, double* m2);
 
   void (*add_rows)(const float* a, const float* b, const float* c, int64_t count,
                    float* out);  // out = a + b (+ c)
