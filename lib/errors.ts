@@ -93,8 +93,9 @@ export const ERRORS = {
   },
   E_DIVERGED: {
     usage: false,
-    meaning: 'The loss became NaN or infinite; the last good checkpoint is kept.',
-    remedy: 'Begin anew with a lower rate: divide `--lr`, or the rate that you raised, by 3 to 10.',
+    meaning: 'The loss or the weights became NaN, infinite or absurdly large; the last good checkpoint is kept.',
+    remedy:
+      'Begin anew with a lower rate: divide `--lr`, or the rate that you raised, by 3 to 10. `--resume` keeps the rates of the run.',
   },
   E_INTERRUPTED: {
     usage: false,

@@ -5,7 +5,7 @@ export { evaluate, type EvaluateOptions, type Evaluation } from './train/evaluat
 export { train } from './train/job.js';
 export { mine, type MineOptions } from './train/mine-corpus.js';
 export type { MineTokensResult } from './train/mine.js';
-export type { ClassMetrics, Metrics } from './train/metrics.js';
+export type { ClassMetrics, Metrics, Scores } from './train/metrics.js';
 export { TRAIN_OPTIONS, type TrainOptions } from './train/options.js';
 export type { LabelledTexts } from './train/texts.js';
 export type { TrainResult } from './train/result.js';

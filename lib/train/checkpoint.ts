@@ -144,8 +144,12 @@ export class CheckpointStore {
       await remove(path).catch(() => {});
       throw error;
     }
-    await writeAtomic(join(this.folder, POINTER), `${JSON.stringify({ checkpoint: name })}\n`);
+    await this.#point(name);
     return name;
+  }
+
+  #point(name: string): Promise<void> {
+    return writeAtomic(join(this.folder, POINTER), `${JSON.stringify({ checkpoint: name })}\n`);
   }
 
   /** Of a checkpoint that `newest` found whole. */
@@ -163,6 +167,14 @@ export class CheckpointStore {
       );
     }
     return this.readTensors(name);
+  }
+
+  /** Makes a checkpoint the newest again: removes all that were written after it, the newest first. */
+  async rollBack(name: string): Promise<void> {
+    await this.#point(name);
+    const newer = (await list(this.folder)).filter((other) => position(other) > position(name));
+    newer.sort((a, b) => position(b) - position(a));
+    for (const other of newer) await remove(this.path(other));
   }
 
   /** Removes all other checkpoints, oldest first. */

@@ -5,7 +5,7 @@ import { openSavedModel } from '../model/saved-model.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Device, type DeviceOptions } from '../native/device.js';
 import { labelIds } from './labels.js';
-import { argmaxRows, classificationMetrics, type Metrics } from './metrics.js';
+import { argmaxRows, classificationMetrics, meanCrossEntropy, type Scores } from './metrics.js';
 import { readLabelled, type LabelledTexts } from './texts.js';
 
 export interface EncodedPart {
@@ -18,9 +18,12 @@ export async function evaluateEncoded(
   part: EncodedPart,
   labels: readonly string[],
   hooks: InferenceHooks = {},
-): Promise<Metrics> {
+): Promise<Scores> {
   const logits = await forwardAll(encoder, part.encodings, 'logits', hooks);
-  return classificationMetrics(part.labels, argmaxRows(logits, labels.length), labels);
+  return {
+    ...classificationMetrics(part.labels, argmaxRows(logits, labels.length), labels),
+    loss: meanCrossEntropy(logits, part.labels, labels.length),
+  };
 }
 
 export interface EvaluateOptions extends DeviceOptions {
@@ -32,7 +35,7 @@ export interface EvaluateOptions extends DeviceOptions {
   onProgress?: ((event: { stage: 'evaluate'; done: number; total: number }) => void) | undefined;
 }
 
-export interface Evaluation extends Metrics {
+export interface Evaluation extends Scores {
   labels: readonly string[];
   /** Texts longer than the model's maximum length, of which the beginning was read. */
   truncated: number;

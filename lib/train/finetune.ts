@@ -14,6 +14,7 @@ import type { ResolvedOptions } from './options.js';
 import type { Report, Run, TrainStage } from './run.js';
 import { ratesAt } from './schedule.js';
 import { checkpointName } from './checkpoint.js';
+import { checkLoss, soundLoss } from './divergence.js';
 import type { Trainer } from './trainer.js';
 
 /** Steps in a row without a finite loss and gradient that end the run. */
@@ -118,10 +119,10 @@ async function takeStep(
   });
 }
 
-function countStep({ run, plan }: Finetuning, step: number, result: StepResult): void {
+function countStep({ run, labels }: Finetuning, step: number, result: StepResult): void {
   const { progress } = run;
   if (result.finite) {
-    run.confirmCheckpoint();
+    if (soundLoss(result.loss, labels.length)) run.confirmCheckpoint();
     progress.skipped = 0;
     progress.lossSum += result.loss;
     progress.lossSteps += 1;
@@ -132,12 +133,9 @@ function countStep({ run, plan }: Finetuning, step: number, result: StepResult):
     `step ${step + 1}: no update, because loss ${result.loss} or gradient norm ${result.gradNorm} is not finite`,
   );
   if (progress.skipped < SKIPPED_MAX) return;
-  const { units, head, rows } = plan.rates;
   throw new AdaptuneError(
     'E_DIVERGED',
-    `expected a finite loss and gradient but ${SKIPPED_MAX} steps in a row up to step ${step + 1} had none ` +
-      `(rates: units ${units}, head ${head}, new rows ${rows}; a lower rate may help); ` +
-      `the last good checkpoint is ${progress.lastGood}`,
+    `expected a finite loss and gradient but ${SKIPPED_MAX} steps in a row up to step ${step + 1} had none`,
   );
 }
 
@@ -152,10 +150,11 @@ async function evaluateEpoch(job: Finetuning, step: number, report: Report): Pro
     if (!(error instanceof AdaptuneError && error.code === 'E_MODEL_VALUE')) throw error;
     throw new AdaptuneError(
       'E_DIVERGED',
-      `expected finite logits of the validation texts after step ${step}, came others; the last good checkpoint is ${progress.lastGood}`,
+      `expected finite logits of the validation texts after step ${step}, came others`,
       { cause: error },
     );
   });
+  checkLoss(metrics.loss, labels.length, `for the validation texts after step ${step}`);
   run.confirmCheckpoint();
   const epoch = step / batches.perEpoch;
   const loss = progress.lossSteps > 0 ? progress.lossSum / progress.lossSteps : 0;

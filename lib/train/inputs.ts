@@ -84,6 +84,13 @@ export async function readInputs(options: ResolvedOptions): Promise<Inputs> {
   return { ...rest, train: take(rows.train), validation: take(rows.validation), split: true };
 }
 
+/** The validation texts as JSONL. */
+export function* validationLines({ labels, validation }: Inputs): Generator<string> {
+  for (const [i, text] of validation.texts.entries()) {
+    yield `${JSON.stringify({ text, label: labels[validation.labels[i]!] })}\n`;
+  }
+}
+
 /** Options that decide the result, in the order of the table. */
 function resultOptions(options: ResolvedOptions): Identity['options'] {
   const names = Object.keys(TRAIN_OPTIONS) as (keyof typeof TRAIN_OPTIONS)[];

@@ -3,6 +3,7 @@
  * A checkpoint follows every stage that costs time, so that a stopped run continues after the last finished one.
  */
 import { join } from 'node:path';
+import type { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
 import { Encoder, withDropout } from '../model/encoder.js';
 import { growRows } from '../model/growth.js';
@@ -19,12 +20,13 @@ import { packageVersion } from '../util/version.js';
 import { TrainBatches } from './batches.js';
 import { checkModel } from './check-model.js';
 import { CheckpointStore, type Checkpoint } from './checkpoint.js';
+import { diverged, isDiverged, nothingLearned, WeightWatch } from './divergence.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
-import { readInputs, type Inputs, type Part } from './inputs.js';
+import { readInputs, validationLines, type Inputs, type Part } from './inputs.js';
 import { checkMemory, largestBatch, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
-import { resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
+import { describeSources, resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
 import { fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
 import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { checkRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
@@ -91,7 +93,7 @@ class Job {
       run.note(`checkpoint ${damage}: ${found ? `resumed from ${found.name}` : 'begun again'}`);
     }
     if (found) {
-      run.checkpointWritten(found.name);
+      run.checkpointWritten(found.name, found.state.stage !== 'train');
       await this.#keep(found.name);
     }
     if (state && state.isa !== this.device.isa) {
@@ -112,6 +114,8 @@ class Job {
       await run.stage('load', () => this.#loadEncoder());
       await this.#makePlan(found, encodings.train);
       return await this.#finetune(found, encodings);
+    } catch (error) {
+      throw isDiverged(error) ? await this.#diverged(error) : error;
     } finally {
       (this.#encoder as Encoder | undefined)?.close();
     }
@@ -242,6 +246,7 @@ class Job {
     checkMemory(memory);
     const trainer = new Trainer(this.#encoder, plan);
     try {
+      const watch = await WeightWatch.begin(trainer.encoderMatrices());
       const step = found?.state.stage === 'train' ? found.state.step : 0;
       if (found && step > 0) {
         const tokenSteps = plan.phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
@@ -258,7 +263,7 @@ class Job {
         labels: inputs.labels,
         options,
         step,
-        save: (done, why) => this.#saveStep(trainer, done, why),
+        save: (done, why) => this.#saveStep(trainer, watch, done, why),
       });
       const chosen = chooseEpoch(run.progress, inputs.validation.texts.length);
       const best = run.progress.best!;
@@ -275,6 +280,8 @@ class Job {
         const validation = await score(encodings.validation, 0);
         return { validation, test: encodings.test && (await score(encodings.test, inputs.validation.texts.length)) };
       });
+      const remark = nothingLearned(inputs.train.labels, run.progress.evaluations.at(-1)!.loss, scores.validation);
+      if (remark !== null) run.note(remark);
       return await this.#finish(found !== null, encodings.train.encodings, { memory, chosen, ...scores });
     } finally {
       trainer.close();
@@ -296,7 +303,7 @@ class Job {
     await this.#encoder.save(out, { labels: inputs.labels });
     for (const [name, text] of Object.entries(this.#tokenizer.files(options.maxLength)))
       await writeAtomic(join(out, name), text);
-    if (inputs.split) await writeAtomic(join(out, 'validation.jsonl'), jsonLines(inputs));
+    if (inputs.split) await writeAtomic(join(out, 'validation.jsonl'), validationLines(inputs));
     run.addSeconds('save', (performance.now() - begin) / 1000);
     const sizes: [string, number][] = [];
     for (const name of MODEL_FILES) sizes.push([name, (await stat(join(out, name))).size]);
@@ -335,13 +342,13 @@ class Job {
     return result;
   }
 
-  async #saveStep(trainer: Trainer, step: number, why: 'periodic' | 'required'): Promise<boolean> {
+  async #saveStep(trainer: Trainer, watch: WeightWatch, step: number, why: 'periodic' | 'required'): Promise<boolean> {
     try {
-      await this.#save('train', step, trainer.tensors(), trainer.slots());
+      await this.#save('train', step, watch.watched(trainer.tensors()), trainer.slots());
       this.#saveFailures = 0;
       return true;
     } catch (error) {
-      if (why === 'required' || ++this.#saveFailures > SAVE_FAILURES) throw error;
+      if (isDiverged(error) || why === 'required' || ++this.#saveFailures > SAVE_FAILURES) throw error;
       this.#run.note(`checkpoint after step ${step} failed, training goes on: ${(error as Error).message}`);
       return false;
     }
@@ -370,8 +377,19 @@ class Job {
     };
     const tokenizer = Object.entries(this.#tokenizer.files(options.maxLength));
     const name = await this.#store.write({ state, tensors, tokenizer });
-    this.#run.checkpointWritten(name);
+    this.#run.checkpointWritten(name, stage !== 'train');
     await this.#keep(name);
+  }
+
+  /** Makes the last good checkpoint the newest one, so that what diverged is never gone on with. */
+  async #diverged(error: AdaptuneError): Promise<AdaptuneError> {
+    const { lastGood } = this.#run.progress;
+    try {
+      if (lastGood !== null) await this.#store.rollBack(lastGood);
+    } catch (reason) {
+      this.#run.note(`checkpoints after ${lastGood} could not be removed: ${(reason as Error).message}`);
+    }
+    return diverged(error, this.#plan?.rates ?? { head: this.options.headLr }, lastGood);
   }
 
   /** Removes all checkpoints but the newest, the best and the last good one. */
@@ -379,17 +397,4 @@ class Job {
     const { best, lastGood } = this.#run.progress;
     await this.#store.keep(new Set([newest, best?.checkpoint ?? newest, lastGood ?? newest]));
   }
-}
-
-function* jsonLines({ labels, validation }: Inputs): Generator<string> {
-  for (const [i, text] of validation.texts.entries()) {
-    yield `${JSON.stringify({ text, label: labels[validation.labels[i]!] })}\n`;
-  }
-}
-
-/** The options as they are saved: texts of a program by their number only. */
-function describeSources(options: ResolvedOptions): Record<string, unknown> {
-  const shown = (source: ResolvedOptions['test']) =>
-    typeof source === 'object' && source !== null ? `${source.texts.length} texts in memory` : source;
-  return { ...options, train: shown(options.train), validation: shown(options.validation), test: shown(options.test) };
 }

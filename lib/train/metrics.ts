@@ -24,6 +24,12 @@ export interface Metrics {
   confusion: number[][];
 }
 
+/** What the logits give besides the labels that they choose. */
+export interface Scores extends Metrics {
+  /** Mean cross-entropy of the gold labels, nats. */
+  loss: number;
+}
+
 const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
 
 export function classificationMetrics(gold: Int32Array, predicted: Int32Array, labels: readonly string[]): Metrics {
@@ -59,6 +65,17 @@ export function classificationMetrics(gold: Int32Array, predicted: Int32Array, l
     perClass,
     confusion: counts,
   };
+}
+
+/** Mean of -log softmax(row)[gold] over the rows of [gold.length, columns]. */
+export function meanCrossEntropy(logits: Float32Array, gold: Int32Array, columns: number): number {
+  let total = 0;
+  for (const [r, label] of gold.entries()) {
+    const row = logits.subarray(r * columns, (r + 1) * columns);
+    const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    total += most + Math.log(row.reduce((sum, value) => sum + Math.exp(value - most), 0)) - row[label]!;
+  }
+  return total / gold.length;
 }
 
 /** Index of the largest entry of each row of [rows, columns]; ties go to the lower index. */

@@ -307,3 +307,10 @@ export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
   const newTokens = resolved.newTokens ?? (resolved.method === 'adapt' ? 'auto' : 0);
   return { ...resolved, ...Object.fromEntries(memory), newTokens };
 }
+
+/** The options as they are saved: texts of a program by their number only. */
+export function describeSources(options: ResolvedOptions): Record<string, unknown> {
+  const shown = (source: ResolvedOptions['test']) =>
+    typeof source === 'object' && source !== null ? `${source.texts.length} texts in memory` : source;
+  return { ...options, train: shown(options.train), validation: shown(options.validation), test: shown(options.test) };
+}

@@ -7,6 +7,7 @@ import { defaultRates, makePlan, type Plan } from '../select/plan.js';
 import { scoreUnits, type LayerScores } from '../select/scores.js';
 import { selectUnits, type LayerSelection } from '../select/units.js';
 import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
+import { checkLoss } from './divergence.js';
 import type { EncodedPart } from './evaluate.js';
 import { fitHead, HEAD_FIT_PASSES, HEAD_FIT_TEXTS } from './head-fit.js';
 import type { ResolvedOptions } from './options.js';
@@ -38,12 +39,13 @@ export async function fitHeadStage({ run, encoder, train, options }: Planning): 
   const rows = [...a, ...b];
   const sample = rows.map((row) => encodings[row]!);
   const gold = Int32Array.from(rows, (row) => labels[row]!);
-  await run.stage('head fit', (report) =>
+  const loss = await run.stage('head fit', (report) =>
     fitHead(encoder, sample, gold, options, {
       signal: run.signal,
       onProgress: (done, total, loss) => report(done, total, loss === undefined ? {} : { loss }),
     }),
   );
+  checkLoss(loss, encoder.config.classes, 'at the end of the head fit');
 }
 
 /** The units that `adapt` trains, by budget or by cost. */

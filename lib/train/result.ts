@@ -3,7 +3,7 @@ import type { TokenReport } from '../mining/index.js';
 import type { Plan } from '../select/plan.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
 import type { MemoryPlan } from './memory.js';
-import type { Metrics } from './metrics.js';
+import type { Scores } from './metrics.js';
 
 import type { EpochEvaluation, RunProgress } from './state.js';
 
@@ -57,8 +57,8 @@ export interface TrainResult {
   evaluations: readonly EpochEvaluation[];
   best_epoch: number;
   best_validation_macro_f1: number;
-  validation: Metrics;
-  test: Metrics | null;
+  validation: Scores;
+  test: Scores | null;
   mined: readonly TokenReport[];
   isa: string;
   threads: number;
@@ -90,8 +90,8 @@ export interface ResultParts {
   memory: MemoryPlan;
   sizes: [string, number][];
   chosen: TrainResult['chosen'];
-  validation: Metrics;
-  test: Metrics | null;
+  validation: Scores;
+  test: Scores | null;
   mined: readonly TokenReport[];
 }
 

@@ -43,7 +43,7 @@ type Detail = Omit<TrainEvent, 'stage' | 'done' | 'total' | 'rate'>;
 export type Report = (done: number, total: number, detail?: Detail) => void;
 
 export class Run {
-  /** The newest checkpoint while no finite step or evaluation has followed it. */
+  /** The newest checkpoint while no sound step or evaluation has followed it. */
   #unconfirmed: string | null = null;
 
   constructor(
@@ -55,11 +55,13 @@ export class Run {
     return this.hooks.signal;
   }
 
-  checkpointWritten(name: string): void {
+  /** `good`: nothing has trained that could have made it a bad one. */
+  checkpointWritten(name: string, good: boolean): void {
     this.#unconfirmed = name;
+    if (good) this.confirmCheckpoint();
   }
 
-  /** Training goes on with finite numbers from the newest checkpoint: it is a good one. */
+  /** Training goes on with sound numbers from the newest checkpoint: it is a good one. */
   confirmCheckpoint(): void {
     this.progress.lastGood = this.#unconfirmed ?? this.progress.lastGood;
     this.#unconfirmed = null;

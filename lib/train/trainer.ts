@@ -5,6 +5,7 @@ import {
   binding,
   type NativePlan,
   type SlotField,
+  type SlotInfo,
   type StepOptions,
   type StepResult,
   type TrainerHandle,
@@ -79,21 +80,33 @@ export class Trainer {
 
   /** Values and moments of everything that trains, and the new rows. */
   tensors(): TensorSource[] {
-    const sources: TensorSource[] = binding()
+    const sources = binding()
       .trainerSlots(this.#handle)
-      .flatMap(({ name, rows, cols }, index) =>
-        MOMENTS.map((field) => ({
-          name: `${field}/${name}`,
-          shape: [rows, cols],
-          read: () => binding().getSlot(this.#handle, index, field),
-        })),
-      );
+      .flatMap((slot, index) => MOMENTS.map((field) => this.#source(slot, index, field)));
     const rows = this.#rows;
     if (rows) {
       const hidden = this.encoder.config.hidden;
       sources.push({ name: ROWS, shape: [rows.length / hidden, hidden], read: () => Promise.resolve(rows) });
     }
     return sources;
+  }
+
+  /** Values of the encoder's matrices among what trains; of the new rows under both names that `tensors` gives them. */
+  encoderMatrices(): TensorSource[] {
+    const slots = [...binding().trainerSlots(this.#handle).entries()];
+    return slots.flatMap(([index, slot]) => {
+      if (slot.group === 'head' || !slot.name.endsWith('.weight')) return [];
+      const source = this.#source(slot, index, 'value');
+      return slot.group === 'rows' ? [source, { ...source, name: ROWS }] : [source];
+    });
+  }
+
+  #source({ name, rows, cols }: SlotInfo, index: number, field: SlotField): TensorSource {
+    return {
+      name: `${field}/${name}`,
+      shape: [rows, cols],
+      read: () => binding().getSlot(this.#handle, index, field),
+    };
   }
 
   /** Continues where a checkpoint of the same plan and phase was written. */

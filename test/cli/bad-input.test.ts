@@ -612,7 +612,7 @@ describe('cli/bad input', function () {
       const { code, stderr } = await cli(run);
       expect(code, stderr).to.equal(1);
       const found =
-        /^adaptune: E_DIVERGED: expected a finite loss .*a lower rate may help.*; the last good checkpoint is (step-\d+)$/m;
+        /^adaptune: E_DIVERGED: expected weights of about .* \(lr 1000000, .*The last good checkpoint, (\S+), is kept; .* begin anew with a lower rate/m;
       return found.exec(stderr)![1]!;
     };
     const name = await good();
@@ -629,11 +629,8 @@ describe('cli/bad input', function () {
     await check();
     expect(existsSync(join(out, 'adaptune.json'))).to.equal(false);
     expect((await cli(['predict', out, space.train])).stderr).to.match(/its training is not finished/);
-    // Resumed, from the newest or from the good one, it comes to the same end and loses nothing.
+    // Resumed, it goes on from the good one, comes to the same end and loses nothing.
     run.push('--resume');
-    expect(await good()).to.equal(name);
-    for (const newer of readdirSync(checkpoints).filter((step) => step.startsWith('step-') && step > name))
-      rmSync(join(checkpoints, newer), { recursive: true });
     expect(await good()).to.equal(name);
     await check();
   });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { argmaxRows, classificationMetrics } from '../../lib/train/metrics.js';
+import { argmaxRows, classificationMetrics, meanCrossEntropy } from '../../lib/train/metrics.js';
 
 const ids = (...values: number[]) => Int32Array.from(values);
 const LABELS = ['a', 'b', 'c', 'd', 'e'];
@@ -50,5 +50,12 @@ describe('train/metrics', () => {
 
   it('takes the first of equal logits', () => {
     expect([...argmaxRows(Float32Array.of(1, 3, 3, 0, 0, 0, -2, -1, -3), 3)]).to.deep.equal([1, 0, 1]);
+  });
+
+  it('takes the mean cross-entropy of the gold labels, of logits of any size', () => {
+    const loss = meanCrossEntropy(Float32Array.of(0, 1, 0, 1), ids(0, 1), 2);
+    expect(loss).to.be.closeTo((Math.log(1 + Math.E) + Math.log(1 + 1 / Math.E)) / 2, 1e-12);
+    expect(meanCrossEntropy(Float32Array.of(1e9, -1e9), ids(1), 2)).to.equal(2e9);
+    expect(meanCrossEntropy(Float32Array.of(5, 5, 5), ids(2), 3)).to.be.closeTo(Math.log(3), 1e-12);
   });
 });
