@@ -24,7 +24,7 @@ import {
   rankUnits,
   singleCandidates,
 } from './units.js';
-import type { LayerSelection, SelectOptions } from './units.js';
+import type { LayerSelection, RankedUnits, SelectOptions } from './units.js';
 
 /** What one run works through. */
 export interface Workload {
@@ -186,15 +186,33 @@ export function planForCost(
   }
   if (best !== undefined) return best;
 
-  const singles = singleCandidates(config, ranked, Math.floor(cap * config.layers * layerWeights(config)));
-  if (singles.length === 0)
-    throw new AdaptuneError('E_ARGUMENT', `expected a budget that holds a unit but received ${cap}`);
+  const singles = singlesWithin(config, ranked, cap);
   for (const single of singles) consider(single);
   if (best !== undefined) return best;
-  const minimum = Math.min(...singles.map((single) => costOf(single)));
-  throw new AdaptuneError(
+  throw unreachable(cost, Math.min(...singles.map((single) => costOf(single))), work);
+}
+
+function singlesWithin(config: EncoderConfig, ranked: RankedUnits, budget: number): LayerSelection[][] {
+  const singles = singleCandidates(config, ranked, Math.floor(budget * config.layers * layerWeights(config)));
+  if (singles.length > 0) return singles;
+  throw new AdaptuneError('E_ARGUMENT', `expected a budget that holds a unit but received ${budget}`);
+}
+
+/** What the cheapest plan with a unit costs. It needs no scores: units of one kind and layer cost the same. */
+export function leastCost(config: EncoderConfig, work: Workload): number {
+  const scores = Array.from({ length: config.layers }, () => ({
+    groups: new Float64Array(config.kvHeads),
+    neurons: new Float64Array(config.feedForward),
+  }));
+  const costOf = costFunction(config, work, false);
+  return Math.min(...singlesWithin(config, rankUnits(config, scores), 1).map((single) => costOf(single)));
+}
+
+/** `least`: what is possible for `work`. */
+export function unreachable(cost: number, least: number, work: Workload): AdaptuneError {
+  return new AdaptuneError(
     'E_COST_UNREACHABLE',
-    `expected a cost of at least ${(Math.ceil(minimum * 1000) / 1000).toFixed(3)} of full finetuning ` +
-      `(token phase ${work.tokenPhase}) but received ${cost}`,
+    `expected a cost of at least ${(Math.ceil(least * 1000) / 1000).toFixed(3)} of full finetuning ` +
+      `(${work.tokenPhase > 0 ? `token phase ${work.tokenPhase}` : 'without new tokens'}) but received ${cost}`,
   );
 }

@@ -4,21 +4,33 @@ import { Encoder } from '../model/encoder.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import type { EncoderConfig } from '../native/binding.js';
 import type { Device } from '../native/device.js';
+import { leastCost, unreachable } from '../select/cost.js';
 import { leastBudget } from '../select/units.js';
+import { corpusOf, type Inputs } from './inputs.js';
 import type { ResolvedOptions } from './options.js';
-import { isScratch, scratchConfig } from './scratch.js';
+import { workloadOf } from './planning.js';
+import { isScratch, scratchConfig, scratchTokenizer } from './scratch.js';
 
-type Options = Pick<ResolvedOptions, 'model' | 'maxLength' | 'method' | 'budget' | 'cost' | 'spread'>;
+type Options = Pick<
+  ResolvedOptions,
+  'model' | 'maxLength' | 'method' | 'budget' | 'cost' | 'spread' | 'epochs' | 'newTokens' | 'tokens' | 'maxPattern'
+>;
 
 /**
  * Loads all of the model once and frees it again: config.json first, because the architecture decides what the rest should
  * be. Every weight is looked at, which takes about as long as hashing the file did.
  */
-export async function checkModel(device: Device, options: Options, classes: number): Promise<void> {
+export async function checkModel(device: Device, options: Options, inputs: Inputs): Promise<void> {
   const { model } = options;
-  if (isScratch(model)) return checkOptions(scratchConfig(model, 1, classes), options);
+  const classes = inputs.labels.length;
+  if (isScratch(model)) {
+    const config = scratchConfig(model, 1, classes);
+    checkOptions(config, options);
+    return checkCost(config, options, inputs, () => scratchTokenizer(model, corpusOf(inputs)));
+  }
   await using encoder = await Encoder.load(device, model, { classes });
-  const { vocabularySize } = await Tokenizer.load(model);
+  const tokenizer = await Tokenizer.load(model);
+  const { vocabularySize } = tokenizer;
   const { vocabulary } = encoder.config;
   if (vocabularySize > vocabulary) {
     throw new AdaptuneError(
@@ -27,6 +39,32 @@ export async function checkModel(device: Device, options: Options, classes: numb
     );
   }
   checkOptions(encoder.config, options);
+  await checkCost(encoder.config, options, inputs, () => tokenizer);
+}
+
+/**
+ * E_COST_UNREACHABLE when the cost asked for cannot be kept, however many tokens are mined: with each of them in place of
+ * as many words as a pattern may have. The least cost that is named is the one without new tokens.
+ */
+async function checkCost(
+  config: EncoderConfig,
+  options: Options,
+  { train }: Inputs,
+  tokenizerOf: () => Tokenizer,
+): Promise<void> {
+  const { method, cost, maxLength, newTokens, tokens, maxPattern } = options;
+  if (method !== 'adapt' || cost === null) return;
+  const tokenizer = tokenizerOf();
+  const work = workloadOf(await tokenizer.encode(train.texts, { maxLength }), options, 0);
+  const least = leastCost(config, work);
+  if (cost >= least) return;
+  if (newTokens === 0 && tokens === null) throw unreachable(cost, least, work);
+  // Of tokens that are given, or that the model has from before, the length is not bounded.
+  const longest = tokens === null && tokenizer.phrases.length === 0 ? maxPattern : Infinity;
+  const words = await tokenizer.encodeForMining(train.texts);
+  // [CLS] and [SEP] besides.
+  const lengths = words.map(({ word }) => Math.min(maxLength, 2 + Math.ceil(((word.at(-1) ?? -1) + 1) / longest)));
+  if (cost < leastCost(config, { ...work, lengths })) throw unreachable(cost, least, work);
 }
 
 function checkOptions(config: EncoderConfig, { maxLength, method, budget, cost, spread }: Options): void {

@@ -84,6 +84,9 @@ export async function readInputs(options: ResolvedOptions): Promise<Inputs> {
   return { ...rest, train: take(rows.train), validation: take(rows.validation), split: true };
 }
 
+/** Every text that mining, or a tokenizer made for them, may see. */
+export const corpusOf = ({ train, unlabelled }: Inputs): string[] => [...train.texts, ...unlabelled];
+
 /** The validation texts as JSONL. */
 export function* validationLines({ labels, validation }: Inputs): Generator<string> {
   for (const [i, text] of validation.texts.entries()) {

@@ -23,11 +23,11 @@ import { CheckpointStore, type Checkpoint } from './checkpoint.js';
 import { diverged, isDiverged, nothingLearned, WeightWatch } from './divergence.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
-import { readInputs, validationLines, type Inputs, type Part } from './inputs.js';
+import { corpusOf, readInputs, validationLines, type Inputs, type Part } from './inputs.js';
 import { checkMemory, largestBatch, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
 import { describeSources, resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
-import { fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
+import { checkReachable, fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
 import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { checkRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import { Run, type Report, type TrainHooks } from './run.js';
@@ -52,7 +52,7 @@ export async function train(input: TrainOptions & TrainHooks): Promise<TrainResu
     device: options.device,
     ...(options.threads === null ? {} : { threads: options.threads }),
   });
-  await checkModel(device, options, inputs.labels.length);
+  await checkModel(device, options, inputs);
   const folder = await openRunFolder(options.out, options);
   try {
     return await new Job(options, inputs, folder, device, hooks).run();
@@ -125,7 +125,7 @@ class Job {
     const { options, inputs } = this;
     const base = await this.#run.stage('tokenizer', () =>
       isScratch(options.model)
-        ? Promise.resolve(scratchTokenizer(options.model, [...inputs.train.texts, ...inputs.unlabelled]))
+        ? Promise.resolve(scratchTokenizer(options.model, corpusOf(inputs)))
         : Tokenizer.load(options.model),
     );
     if (options.newTokens !== 0 || options.tokens !== null) {
@@ -223,6 +223,7 @@ class Job {
       this.#plan = planOf(planning, null);
       return this.#save('plan', 0, []);
     }
+    checkReachable(planning);
     if (stage === 'tokens') {
       await fitHeadStage(planning);
       await this.#save('head', 0, headTensors(this.#encoder));

@@ -1,7 +1,8 @@
 /** From an encoder and the training texts to the plan: head fit and sensitivity for `adapt`, and what every method has. */
 import type { Encoder } from '../model/encoder.js';
 import type { TensorSource } from '../model/safetensors.js';
-import { planForCost, type Workload } from '../select/cost.js';
+import type { Encoding } from '../model/tokenization.js';
+import { leastCost, planForCost, unreachable, type Workload } from '../select/cost.js';
 import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
 import { defaultRates, makePlan, type Plan } from '../select/plan.js';
 import { scoreUnits, type LayerScores } from '../select/scores.js';
@@ -31,6 +32,15 @@ const HEAD_PARAMETERS = ['pooler.dense.weight', 'pooler.dense.bias', 'classifier
 export function headTensors(encoder: Encoder): TensorSource[] {
   const shapes = new Map(encoder.parameters().map(({ name, shape }) => [name, shape]));
   return HEAD_PARAMETERS.map((name) => ({ name, shape: shapes.get(name)!, read: () => encoder.get(name) }));
+}
+
+/** E_COST_UNREACHABLE when no selection is as cheap as asked for: known before anything is measured. */
+export function checkReachable(planning: Planning): void {
+  const { cost } = planning.options;
+  if (cost === null) return;
+  const work = workload(planning);
+  const least = leastCost(planning.encoder.config, work);
+  if (cost < least) throw unreachable(cost, least, work);
 }
 
 export async function fitHeadStage({ run, encoder, train, options }: Planning): Promise<void> {
@@ -88,15 +98,24 @@ export function planOf(planning: Planning, selection: readonly LayerSelection[] 
 }
 
 function workload({ train, options, newRowsFirst }: Planning): Workload {
-  const texts = train.encodings.length;
+  return workloadOf(train.encodings, options, newRowsFirst < 0 ? 0 : options.tokenPhase);
+}
+
+/** What a run on these texts works through. */
+export function workloadOf(
+  encodings: readonly Encoding[],
+  options: Pick<ResolvedOptions, 'method' | 'maxLength' | 'epochs'>,
+  tokenPhase: number,
+): Workload {
+  const texts = encodings.length;
   const adapt = options.method === 'adapt';
   return {
-    lengths: train.encodings.map(({ ids }) => ids.length),
-    baseLengths: train.encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
+    lengths: encodings.map(({ ids }) => ids.length),
+    baseLengths: encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
     epochs: options.epochs,
     headFitTexts: adapt ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
     headFitPasses: adapt ? HEAD_FIT_PASSES : 0,
     calibrationTexts: adapt ? Math.min(texts, CALIBRATION_TEXTS) : 0,
-    tokenPhase: newRowsFirst < 0 ? 0 : options.tokenPhase,
+    tokenPhase,
   };
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { AdaptuneError } from '../../lib/errors.js';
-import { planForCost, predictCost, totalScore } from '../../lib/select/cost.js';
+import { leastCost, planForCost, predictCost, totalScore } from '../../lib/select/cost.js';
 import type { Workload } from '../../lib/select/cost.js';
 import { defaultRates, makePlan, tokenPhaseSteps } from '../../lib/select/plan.js';
 import type { PlanRequest } from '../../lib/select/plan.js';
@@ -117,6 +117,7 @@ describe('select/cost', () => {
       expect(error).to.be.instanceOf(AdaptuneError).with.property('code', 'E_COST_UNREACHABLE');
       expect((error as Error).message).to.include((Math.ceil(minimum * 1000) / 1000).toFixed(3));
     }
+    expect(leastCost(config, plain)).to.be.closeTo(minimum, 1e-12);
     expect(() => attempt(minimum - 1e-6)).to.throw('but received');
     expect(attempt(minimum + 1e-9)[1]!.neurons).to.have.length(16);
     expect(() => attempt(0)).to.throw('expected a cost above 0');

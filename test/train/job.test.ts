@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -10,6 +10,7 @@ import { Device } from '../../lib/native/device.js';
 import type { TrainOptions } from '../../lib/train/options.js';
 import { TRAIN_STAGES, type TrainEvent, type TrainStage } from '../../lib/train/run.js';
 import { scratchConfig, scratchInitializerRange } from '../../lib/train/scratch.js';
+import { failure } from '../helpers/failure.js';
 import { sampleTexts } from './sample-corpus.js';
 import { STEPS, tinyRun } from './tiny-run.js';
 
@@ -153,8 +154,26 @@ describe('train/job', function () {
     const result = await tinyRun(newOut(), { ...long, cost: free.predicted_cost - 0.1 });
     expect(result.predicted_cost).to.be.within(0.1, free.predicted_cost - 0.1);
     expect(result.floor).to.be.greaterThan(free.floor);
-    const error = await refusal({ cost: 0.01, newTokens: 0 });
-    expect(error.code).to.equal('E_COST_UNREACHABLE');
+  });
+
+  it('refuses a cost that no plan keeps as early as that is known', async () => {
+    const stages = async (options: Partial<TrainOptions>) => {
+      const seen = new Set<string>();
+      const out = newOut();
+      const error = await failure(tinyRun(out, { ...options, onProgress: ({ stage }) => seen.add(stage) }));
+      expect(error.code).to.equal('E_COST_UNREACHABLE');
+      const [, least, why] = /at least (\d\.\d{3}) of full finetuning \((.*)\) but/.exec(error.message)!;
+      return { seen: [...seen], least: Number(least), why, folder: existsSync(out) };
+    };
+    const { least, ...none } = await stages({ epochs: 12, cost: 0.01, newTokens: 0 });
+    expect(none).to.deep.equal({ seen: [], why: 'without new tokens', folder: false });
+    // The least cost named is one that a plan keeps.
+    await tinyRun(newOut(), { epochs: 12, cost: least, newTokens: 0 });
+    await stages({ epochs: 12, cost: least - 0.002, newTokens: 0 });
+    // No number of new tokens would do; some might have.
+    expect(await stages({ epochs: 12, cost: 0.1 })).to.deep.equal({ ...none, least });
+    const mined = await stages({ epochs: 12, cost: 0.8 * least });
+    expect(mined).to.deep.include({ seen: ['mine'], why: 'token phase 0.3' });
   });
 
   it('refuses what cannot be, before it works', async () => {
