@@ -1,6 +1,6 @@
 /**
- * Fits pooler and classifier to the [CLS] states of the encoder as it is, before sensitivity is measured: gradients from a
- * random head are noise. Training goes on from the fitted head.
+ * Fits pooler and classifier to the [CLS] states of the encoder as it is, before anything else trains: gradients from a random
+ * head are noise, for the sensitivity of `adapt` and for the first steps of `full`. Training goes on from the fitted head.
  */
 import type { Encoder } from '../model/encoder.js';
 import { forwardAll } from '../model/inference.js';

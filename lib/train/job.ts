@@ -199,7 +199,7 @@ class Job {
     for (const note of this.#encoder.notes) this.#run.note(note);
   }
 
-  /** Head fit, sensitivity and selection (`adapt`), and the plan that all methods have. */
+  /** Head fit (all but `frozen`, which trains the head alone), sensitivity and selection (`adapt`), and the plan. */
   async #makePlan(found: Found, train: EncodedPart): Promise<void> {
     const stage = found?.state.stage ?? 'tokens';
     if (found && stage !== 'tokens') {
@@ -219,18 +219,14 @@ class Job {
       newRowsFirst: this.#mined.length > 0 ? this.#tokenizer.vocabularySize - this.#mined.length : -1,
       steps: Math.ceil(train.encodings.length / options.batch) * options.epochs,
     };
-    if (options.method !== 'adapt') {
-      this.#plan = planOf(planning, null);
-      return this.#save('plan', 0, []);
-    }
     checkReachable(planning);
-    if (stage === 'tokens') {
+    if (stage === 'tokens' && options.method !== 'frozen') {
       await fitHeadStage(planning);
       await this.#save('head', 0, headTensors(this.#encoder));
     }
-    const { selection, diagnostics } = await selectStage(planning);
-    this.#diagnostics = diagnostics;
-    this.#plan = planOf(planning, selection);
+    const selected = options.method === 'adapt' ? await selectStage(planning) : null;
+    this.#diagnostics = selected?.diagnostics ?? null;
+    this.#plan = planOf(planning, selected?.selection ?? null);
     await this.#save('plan', 0, headTensors(this.#encoder));
   }
 

@@ -109,12 +109,13 @@ export function workloadOf(
 ): Workload {
   const texts = encodings.length;
   const adapt = options.method === 'adapt';
+  const fit = options.method !== 'frozen';
   return {
     lengths: encodings.map(({ ids }) => ids.length),
     baseLengths: encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
     epochs: options.epochs,
-    headFitTexts: adapt ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
-    headFitPasses: adapt ? HEAD_FIT_PASSES : 0,
+    headFitTexts: fit ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
+    headFitPasses: fit ? HEAD_FIT_PASSES : 0,
     calibrationTexts: adapt ? Math.min(texts, CALIBRATION_TEXTS) : 0,
     tokenPhase,
   };
