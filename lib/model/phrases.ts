@@ -3,9 +3,11 @@
  * vocabulary, and one `Split` pre-tokenizer whose pattern prefers the longest phrase that begins at a word's start and
  * ends at a word's end over the single word: so the Rust library, transformers and transformers.js all merge alike.
  *
- * The pattern is a function of the list of phrases: a file's pattern is never trusted, it is written anew and compared.
- * Its cost is linear: each alternative begins with another character, so that a position is left after reading at most
- * one phrase (100 characters).
+ * The pattern is a function of the set of phrases: a file's pattern is never trusted, it is written anew and compared.
+ * It is the trie of the phrases, each end but the deepest optional and greedy, so that the longest phrase is tried first,
+ * and one test for the end of the word behind it all. Its cost is linear: alternatives begin with different characters,
+ * so that a position is left after reading at most one phrase (100 characters); and a node of thousands of children
+ * (ideographs) is searched like a B-tree, through look-aheads for ranges of characters.
  */
 
 /**
@@ -13,30 +15,51 @@
  * 1.1 million: the library's table of `\p{P}` for BertPreTokenizer is that of Unicode 8, its regular expressions know
  * later ones (and no longer count U+166D as punctuation).
  */
-const PUNCTUATION = '\\p{P}$+<=>^`|~';
+export const PUNCTUATION = '\\p{P}$+<=>^`|~';
 const WORD = `[^\\s${PUNCTUATION}]`;
-const WORD_ENDS = `(?=[\\s${PUNCTUATION}]|$)`;
 const HEAD = `(?<!${WORD})(?:`;
-const TAIL = `)|${WORD}+|[${PUNCTUATION}]`;
+const TAIL = `)(?=[\\s${PUNCTUATION}]|$)|${WORD}+|[${PUNCTUATION}]`;
+/** Alternatives that are tried one after the other. Regular expression engines do not look ahead over more. */
+const FAN = 8;
 
 const WORD_CHARACTER = new RegExp(WORD, 'u');
 
 /** Only these: with the flag `u`, JavaScript refuses escapes of other characters. */
 const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+const escapeInClass = (character: string) => (character === '-' ? '\\-' : escape(character));
 
 interface Node {
   children: Map<string, Node>;
   /** A phrase ends here. */
   ends: boolean;
 }
+type Edge = [character: string, child: Node];
 
-/** Longer matches stand first: children before the end of a phrase. Children are ordered by UTF-16 code unit. */
-function write(node: Node): string {
-  const alternatives = [...node.children]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([character, child]) => escape(character) + write(child));
-  if (node.ends) alternatives.push(WORD_ENDS);
-  return alternatives.length === 1 ? alternatives[0]! : `(?:${alternatives.join('|')})`;
+const write = ([character, child]: Edge): string => escape(character) + writeRest(child);
+
+/** What may follow a prefix. Children are ordered by code point. */
+function writeRest({ children, ends }: Node): string {
+  const edges = [...children].sort(([a], [b]) => a.codePointAt(0)! - b.codePointAt(0)!);
+  if (edges.length === 0) return '';
+  if (edges.length === 1 && !ends) return write(edges[0]!);
+  return `(?:${writeAlternatives(edges)})${ends ? '?' : ''}`;
+}
+
+function writeAlternatives(edges: readonly Edge[]): string {
+  if (edges.length <= FAN) return edges.map(write).join('|');
+  let size = FAN;
+  while (size * FAN < edges.length) size *= FAN;
+  const groups: string[] = [];
+  for (let begin = 0; begin < edges.length; begin += size) {
+    const group = edges.slice(begin, begin + size);
+    const [first, last] = [group[0]!, group.at(-1)!];
+    if (group.length === 1) groups.push(write(first));
+    else {
+      const range = `(?=[${escapeInClass(first[0])}-${escapeInClass(last[0])}])`;
+      groups.push(`${range}(?:${writeAlternatives(group)})`);
+    }
+  }
+  return groups.join('|');
 }
 
 /** The pattern of the `Split` pre-tokenizer (behavior `Removed`, invert true) for phrases as the normalizer leaves them. */
@@ -51,12 +74,13 @@ export function phrasePattern(phrases: readonly string[]): string {
     }
     node.ends = true;
   }
-  return HEAD + write(root) + TAIL;
+  return HEAD + writeRest(root) + TAIL;
 }
 
-/** How many phrases a pattern of `phrasePattern` holds: each has one end, and escaped text never reads like it. */
+/** How many phrases a pattern of `phrasePattern` holds: one for each alternative and one for each optional rest. */
 export function countPhrases(pattern: string): number {
-  return pattern.split(WORD_ENDS).length - 1;
+  const trie = pattern.slice(HEAD.length, -TAIL.length).replace(/\\./gsu, '');
+  return trie === '' ? 0 : 1 + (trie.match(/\||\)\?/g)?.length ?? 0);
 }
 
 /** Begins and ends with a character of a word: elsewhere a match could begin or end within a word. */

@@ -54,6 +54,26 @@ describe('tokenizer: phrases', () => {
     expect(merged).to.be.greaterThan(300);
   });
 
+  it('finds each of many characters at one place, whatever they mean in a regular expression', async () => {
+    const ascii = Array.from({ length: 0x7f - 0x20 }, (_, i) => String.fromCharCode(0x20 + i));
+    const alphabet = [...ascii, ...'中文字¡’–…αßÅ\u0301\u064b𝔸😀\u{20000}'];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.constantFrom(...alphabet), { minLength: 9, maxLength: 90 }),
+        fc.constantFrom('a', 'a b'),
+        async (inner, stem) => {
+          const list = inner.flatMap((c) => [`${stem}${c}b`, `${stem}${c}b c`]);
+          const normal = [...new Set(list.map((phrase) => base.normalize(phrase)))];
+          const grown = base.withPhrases(normal.filter((phrase) => base.words(phrase).length > 1));
+          const texts = alphabet.map((c) => `a a${c}b c ${stem}${c}b c ${stem}${c}bc ${stem}${c} b.`);
+          expect(await idsOf(grown, texts)).to.deep.equal(await oracleIds(base, grown, texts));
+          expect(countPhrases(phrasePattern(grown.phrases))).to.equal(grown.phrases.length);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
   it('backs off to shorter phrases and never matches within words', async () => {
     const grown = base.withPhrases(['named entity recognition', 'named entity', 'entity linking', 'a b c', 'b c']);
     const names = async (text: string) =>
