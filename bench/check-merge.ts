@@ -1,16 +1,22 @@
 /**
- * Is the merge in tokenizer.json exact? Every text of each data set, with its most frequent word n-grams as phrases,
- * against the slow rule of test/helpers/phrase-oracle.ts.
+ * Is the merge in tokenizer.json exact? Every text of each data set, with its most frequent word n-grams as phrases, and
+ * a set of hostile texts and phrases, against the slow rule of test/helpers/phrase-oracle.ts: here, and with --python in
+ * transformers, with --modules in @huggingface/tokenizers.
  *
- * usage: node dist/bench/check-merge.js --model DIR --data DIR [--phrases 1000] [--out DIR]
+ * usage: node dist/bench/check-merge.js --model DIR --data DIR [--phrases 1000] [--python PATH] [--modules DIR]
  *
- * DIR of --data holds a folder a data set. With --out, OUT/<set> gets the grown tokenizer and texts.jsonl, ids.jsonl
- * for bench/peers/check_tokenizer.py. Prints one JSON line a set; exit status 1 when a text differs.
+ * DIR of --data holds a folder a data set; PATH is a Python with transformers, DIR of --modules a folder in whose
+ * node_modules @huggingface/tokenizers is. Prints one JSON object; exit status 1 when a text differs.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import fc from 'fast-check';
+import { isPhrase } from '../lib/model/phrases.js';
 import { Tokenizer } from '../lib/model/tokenizer.js';
+import { hostileText } from '../test/helpers/hostile-text.js';
 import { frequentPhrases, oracleIds } from '../test/helpers/phrase-oracle.js';
 
 const { values } = parseArgs({
@@ -18,54 +24,112 @@ const { values } = parseArgs({
     model: { type: 'string' },
     data: { type: 'string' },
     phrases: { type: 'string', default: '1000' },
-    out: { type: 'string' },
+    python: { type: 'string' },
+    modules: { type: 'string' },
   },
 });
-const { model, data, out } = values;
+const { model, data, phrases, python, modules } = values;
 if (!model || !data) throw new Error('expected --model DIR --data DIR');
 
-const MAX_LENGTH = 128;
-const base = await Tokenizer.load(model);
-for (const set of readdirSync(data, { withFileTypes: true })) {
-  if (!set.isDirectory()) continue;
-  const folder = join(data, set.name);
-  const texts = readdirSync(folder)
-    .filter((name) => name.endsWith('.jsonl'))
-    .sort()
-    .flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n'))
-    .map((line) => (JSON.parse(line) as { text: string }).text);
-  const grown = base.withPhrases(frequentPhrases(base, texts, Number(values.phrases)));
-  const expected = await oracleIds(base, grown, texts);
-  const plain = await base.encodeForMining(texts);
-  // Long enough for every text.
-  const started = performance.now();
-  const encoded = await grown.encode(texts, { maxLength: 4096 });
-  const seconds = (performance.now() - started) / 1000;
-  let [equal, tokens, baseTokens] = [0, 0, 0];
-  encoded.forEach(({ ids, baseTokens: count }, i) => {
-    tokens += ids.length - 2;
-    baseTokens += count - 2;
-    const same = ids.length === expected[i]!.length + 2 && expected[i]!.every((id, k) => id === ids[k + 1]);
-    if (same && count === plain[i]!.ids.length + 2) equal++;
-  });
-  if (equal < texts.length) process.exitCode = 1;
-  console.log(
-    JSON.stringify({
-      set: set.name,
-      texts: texts.length,
-      equal,
-      phrases: grown.phrases.length,
-      length_ratio: tokens / baseTokens,
-      texts_per_s: Math.round(texts.length / seconds),
-    }),
-  );
-  if (out) {
-    const target = join(out, set.name);
-    mkdirSync(target, { recursive: true });
-    for (const [name, text] of Object.entries(grown.files(MAX_LENGTH))) writeFileSync(join(target, name), text);
-    const lines = (rows: unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-    writeFileSync(join(target, 'texts.jsonl'), lines(texts.map((text) => ({ text }))));
-    const cut = await grown.encode(texts, { maxLength: MAX_LENGTH });
-    writeFileSync(join(target, 'ids.jsonl'), lines(cut.map(({ ids }) => [...ids])));
-  }
+/** Long enough for every text. */
+const MAX_LENGTH = 4096;
+const HOSTILE = { texts: 20_000, phrases: 20_000, seed: 1 };
+
+interface Set {
+  name: string;
+  texts: string[];
+  grown: Tokenizer;
 }
+
+function readSet(name: string, folder: string): Set {
+  const texts = readdirSync(folder)
+    .filter((file) => file.endsWith('.jsonl'))
+    .sort()
+    .flatMap((file) => readFileSync(join(folder, file), 'utf8').trim().split('\n'))
+    .map((line) => (JSON.parse(line) as { text: string }).text);
+  return { name, texts, grown: base.withPhrases(frequentPhrases(base, texts, Number(phrases))) };
+}
+
+function hostileSet(): Set {
+  const list = fc.sample(hostileText(4), { seed: HOSTILE.seed, numRuns: HOSTILE.phrases });
+  // A single word would also be found at the beginning of longer ones.
+  const normal = list.map((phrase) => base.normalize(phrase)).filter((phrase) => isPhrase(phrase, 100));
+  const grown = base.withPhrases([...new Set(normal)].filter((phrase) => base.words(phrase).length > 1));
+  const texts = fc.sample(hostileText(40), { seed: HOSTILE.seed, numRuns: HOSTILE.texts });
+  // JavaScript makes another letter of a capital sigma at a word's end than Rust does, with phrases or without.
+  return { name: 'hostile', texts: texts.filter((text) => !text.includes('Σ')), grown };
+}
+
+/** Runs a checker of bench/peers: what it prints. */
+function peer(program: string, script: string, args: string[]): Record<string, unknown> {
+  const { stdout, stderr, error } = spawnSync(program, [join('bench', 'peers', script), ...args], { encoding: 'utf8' });
+  if (error) throw error;
+  if (stdout === '') throw new Error(`${script}: ${stderr}`);
+  if (stderr.includes('\n')) console.error(stderr);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+const base = await Tokenizer.load(model);
+const folder = mkdtempSync(join(tmpdir(), 'adaptune-merge-'));
+const sets = readdirSync(data, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+const results = [];
+try {
+  for (const set of [
+    ...sets.map(
+      ({ name }) =>
+        () =>
+          readSet(name, join(data, name)),
+    ),
+    hostileSet,
+  ]) {
+    const { name, texts, grown } = set();
+    const expected = await oracleIds(base, grown, texts);
+    const plain = await base.encodeForMining(texts);
+    const encoded = await grown.encode(texts, { maxLength: MAX_LENGTH });
+    let [equal, tokens, baseTokens] = [0, 0, 0];
+    encoded.forEach(({ ids, baseTokens: count }, i) => {
+      tokens += ids.length - 2;
+      baseTokens += count - 2;
+      const same = ids.length === expected[i]!.length + 2 && expected[i]!.every((id, k) => id === ids[k + 1]);
+      if (same && count === plain[i]!.ids.length + 2) equal++;
+    });
+
+    const target = join(folder, name);
+    mkdirSync(target);
+    for (const [file, text] of Object.entries(grown.files(MAX_LENGTH))) writeFileSync(join(target, file), text);
+    const lines = (file: string, rows: unknown[]) => {
+      writeFileSync(join(target, file), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      return join(target, file);
+    };
+    const { classifier, separator } = base.special;
+    const files = [
+      target,
+      lines(
+        'texts.jsonl',
+        texts.map((text) => ({ text })),
+      ),
+      lines(
+        'ids.jsonl',
+        expected.map((ids) => [classifier, ...ids, separator]),
+      ),
+    ];
+    results.push({
+      set: name,
+      texts: texts.length,
+      phrases: grown.phrases.length,
+      length_ratio: Number((tokens / baseTokens).toFixed(4)),
+      equal: {
+        adaptune: equal,
+        ...(python ? { transformers: peer(python, 'check_tokenizer.py', files)['equal'] } : {}),
+        ...(modules
+          ? { '@huggingface/tokenizers': peer(process.execPath, 'check_tokenizer.mjs', [modules, ...files])['equal'] }
+          : {}),
+      },
+    });
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+const exact = results.every(({ texts, equal }) => Object.values(equal).every((count) => count === texts));
+console.log(JSON.stringify({ exact, sets: results }, null, 1));
+if (!exact) process.exitCode = 1;

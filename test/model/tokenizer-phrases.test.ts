@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { bertPreTokenizer, Tokenizer as Library } from 'tokenizers';
 import { countPhrases, cutWord, phrasePattern } from '../../lib/model/phrases.js';
 import { Tokenizer } from '../../lib/model/tokenizer.js';
+import { hostileText as text } from '../helpers/hostile-text.js';
 import { frequentPhrases, oracleIds } from '../helpers/phrase-oracle.js';
 import { sharedPath, sharedTexts } from '../helpers/shared.js';
 import { smallTokenizer } from '../helpers/small-tokenizer.js';
@@ -12,14 +13,6 @@ async function idsOf(tokenizer: Tokenizer, texts: readonly string[]): Promise<nu
   const encodings = await tokenizer.encode(texts, { maxLength: 4096 });
   return encodings.map(({ ids }) => [...ids].slice(1, -1));
 }
-
-const HOSTILE =
-  "named entity entit a b ab aa 1 12 中 文 中文 é e\u0301 \u0301 İ ß ﬁ 𝔸 😀 Σ \u200b \u0627\u064b 한 _ # ##a don't ’ - " +
-  '. * + ? \\ \\b ^ $ | / ( ) (?: [ ] {2} } && [SE constructor __proto__';
-const hostile = fc.constantFrom(...HOSTILE.split(' '));
-const separator = fc.constantFrom('', ' ', ' ', ' ', '  ', '\t', '\n', '\u00a0', '\u3000', '\u2028', '\0');
-const glue = (parts: [string, string][]) => parts.map((part) => part.join('')).join('');
-const text = (maxLength: number) => fc.array(fc.tuple(hostile, separator), { maxLength }).map(glue);
 
 describe('tokenizer: phrases', () => {
   const base = smallTokenizer();
