@@ -64,11 +64,11 @@ ${name}: ${corpus.texts} texts, ${corpus.unique} unique, ${corpus.words} words, 
   }
   if (labels === null) continue;
   console.log('  most telling, held out:');
-  const telling = chosen.toSorted((a, b) => (b.association?.g ?? 0) - (a.association?.g ?? 0));
+  const telling = chosen.toSorted((a, b) => a.association!.q - b.association!.q || b.support - a.support);
   for (const { phrase, support, association } of telling.slice(0, TELLING)) {
-    const { label, share, base, g } = association!;
+    const { label, share, base, q } = association!;
     console.log(
-      `    ${phrase.padEnd(40)} ${label} ${share.toFixed(2)} (base ${base.toFixed(2)}), G ${g.toFixed(1)}, support ${support}`,
+      `    ${phrase.padEnd(40)} ${label} ${share.toFixed(2)} (base ${base.toFixed(2)}), q ${q.toPrecision(2)}, support ${support}`,
     );
   }
 }

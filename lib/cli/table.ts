@@ -39,7 +39,7 @@ export function table(head: string[], rows: (string | number)[][]): string {
 const field = (value: string, special: RegExp) => (special.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 /** One line of a `.csv` or `.tsv` file. */
-export function row(values: readonly (string | number)[], extension: '.csv' | '.tsv'): string {
+export function row(values: readonly (string | number)[], extension: '.csv' | '.tsv', end = '\n'): string {
   const [delimiter, special] = extension === '.csv' ? [',', /[",\r\n]/] : (['\t', /["\t\r\n]/] as const);
-  return `${values.map((value) => field(String(value), special)).join(delimiter)}\n`;
+  return `${values.map((value) => field(String(value), special)).join(delimiter)}${end}`;
 }

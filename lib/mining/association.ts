@@ -1,94 +1,132 @@
 import type { Corpus } from './corpus.js';
+import { falseDiscoveryRates, Hypergeometric } from './significance.js';
 
 const FOLDS = 5;
+/** Texts' worth of the usual distribution of labels that is added to the texts with a phrase: few texts tell little. */
+const PRIOR_TEXTS = 5;
 
-/** How a phrase goes with a label. The label is chosen on four fifths of the texts and measured on the fifth, five times over. */
+/**
+ * How a phrase goes with a label. `label`, `share`, `base` and `bits` are held out: learnt on four fifths of the texts, measured on
+ * the fifth, five times over, so that they do not flatter. `p` and `q` are of all texts at once: held-out counts of five folds are not
+ * independent, and a test of their sum finds too much (docs/decisions/0010-association.md).
+ */
 export interface Association {
   /** The label chosen most often. */
   label: string;
-  /** Share of the held-out texts with the phrase that carry the chosen label. */
+  /** Share of the held-out texts with the phrase that carry the label chosen for them. */
   share: number;
   /** Share of all held-out texts that do. */
   base: number;
-  /** G statistic of phrase x chosen label over the held-out texts (1 degree of freedom); negative when `share` is below `base`. */
-  g: number;
+  /** What the phrase says about the label of a text with it, in bits: mean log2 P(label | phrase) / P(label). Below 0: it misleads. */
+  bits: number;
+  /** Fisher's exact test of the label that stands out most, times the number of labels. */
+  p: number;
+  /** Corrected for all phrases tested. */
+  q: number;
 }
 
 /** Counts of labels by fold; texts with several labels count once under each. */
 export class LabelTable {
   /** [fold][label] */
   private readonly all: Float64Array[];
+  private readonly textsOfLabel: Float64Array;
+  private readonly labels: number;
+  private readonly exact: Hypergeometric;
 
   constructor(private readonly corpus: Corpus) {
     this.all = this.count(Array.from({ length: corpus.trainingTexts }, (_, text) => text));
+    this.textsOfLabel = total(this.all, corpus.labelNames.length);
+    this.labels = this.textsOfLabel.filter((texts) => texts > 0).length;
+    this.exact = new Hypergeometric(corpus.trainingTexts);
   }
 
   /** Texts of each label among these, most first. */
   textsPerLabel(texts: readonly number[]): { label: string; texts: number }[] {
     const { labelNames } = this.corpus;
-    const folds = this.count(texts);
+    const counts = total(this.count(texts), labelNames.length);
     return labelNames
-      .map((label, id) => ({ label, texts: folds.reduce((sum, fold) => sum + fold[id]!, 0) }))
+      .map((label, id) => ({ label, texts: counts[id]! }))
       .filter((row) => row.texts > 0)
       .sort((a, b) => b.texts - a.texts);
   }
 
-  /** Null when no text has a label. */
-  associate(texts: readonly number[]): Association | null {
-    const { labelNames } = this.corpus;
-    const withPhrase = this.count(texts);
-    const votes = new Float64Array(labelNames.length);
-    // Held-out (text, label) pairs: with or without the phrase, with the chosen label or another.
-    let hits = 0;
-    let misses = 0;
-    let others = 0;
-    let rest = 0;
-    for (let fold = 0; fold < FOLDS; fold++) {
-      const chosen = this.strongest(withPhrase, fold);
-      if (chosen === -1) continue;
-      votes[chosen] = votes[chosen]! + 1;
-      const inside = withPhrase[fold]!;
-      const all = this.all[fold]!;
-      hits += inside[chosen]!;
-      misses += sum(inside) - inside[chosen]!;
-      others += all[chosen]! - inside[chosen]!;
-      rest += sum(all) - sum(inside) - all[chosen]! + inside[chosen]!;
-    }
-    const label = labelNames[votes.indexOf(Math.max(...votes))];
-    if (label === undefined || Math.max(...votes) === 0) return null;
-    const total = hits + misses + others + rest;
-    const share = hits + misses === 0 ? 0 : hits / (hits + misses);
-    const base = total === 0 ? 0 : (hits + others) / total;
-    const g = gStatistic([hits, misses, others, rest]);
-    return { label, share, base, g: share < base ? -g : g };
+  /** Of phrases, given the training texts that contain each: null where no text has a label. */
+  associate(textsOfPhrases: readonly (readonly number[])[]): (Association | null)[] {
+    const found = textsOfPhrases.map((texts) => this.heldOut(texts));
+    const tested = found.flatMap((association, i) => (association === null ? [] : [i]));
+    const p = tested.map((i) => this.exactTest(textsOfPhrases[i]!));
+    const q = falseDiscoveryRates(p);
+    tested.forEach((i, k) => (found[i] = { ...found[i]!, p: p[k]!, q: q[k]! }));
+    return found;
   }
 
-  /** The label whose texts with the phrase exceed their expected number by most (its term of G), outside a fold. */
-  private strongest(withPhrase: Float64Array[], heldOut: number): number {
-    const outside = (folds: Float64Array[], label: number): number =>
-      folds.reduce((total, fold, index) => (index === heldOut ? total : total + fold[label]!), 0);
-    const ids = this.corpus.labelNames.map((_, id) => id);
-    const phraseTotal = ids.reduce((total, id) => total + outside(withPhrase, id), 0);
-    const total = ids.reduce((total, id) => total + outside(this.all, id), 0);
-    let best = -1;
-    let bestTerm = -Infinity;
-    for (const id of ids) {
-      const observed = outside(withPhrase, id);
-      if (observed === 0) continue;
-      const term = observed * Math.log((observed * total) / (phraseTotal * outside(this.all, id)));
-      if (term > bestTerm) {
-        best = id;
-        bestTerm = term;
+  private exactTest(texts: readonly number[]): number {
+    const counts = total(this.count(texts), this.corpus.labelNames.length);
+    let least = 1;
+    counts.forEach((hits, label) => {
+      if (hits === 0) return;
+      const marked = this.textsOfLabel[label]!;
+      const tail = this.exact.upperTail({ hits, drawn: texts.length, marked, texts: this.corpus.trainingTexts });
+      least = Math.min(least, tail);
+    });
+    return Math.min(1, least * this.labels);
+  }
+
+  /** `p` and `q` are still to come. */
+  private heldOut(texts: readonly number[]): Association | null {
+    const { labelNames } = this.corpus;
+    const withPhrase = this.count(texts);
+    const sums = total(withPhrase, labelNames.length);
+    const present = labelNames.flatMap((_, label) => (sums[label]! > 0 ? [label] : []));
+    const votes = new Float64Array(labelNames.length);
+    const held = { hits: 0, withPhrase: 0, chosen: 0, all: 0 };
+    let bits = 0;
+    for (let fold = 0; fold < FOLDS; fold++) {
+      const inside = withPhrase[fold]!;
+      const all = this.all[fold]!;
+      const outside = (label: number): number => sums[label]! - inside[label]!;
+      const outsideAll = (label: number): number => this.textsOfLabel[label]! - all[label]!;
+      const pairs = sum(sums) - sum(inside);
+      const allPairs = sum(this.textsOfLabel) - sum(all);
+      let chosen = -1;
+      let strongest = -Infinity;
+      for (const label of present) {
+        const usual = outsideAll(label) / allPairs;
+        if (outside(label) > 0) {
+          // The label's term of G: by how much its texts with the phrase exceed their expected number.
+          const term = outside(label) * Math.log(outside(label) / (pairs * usual));
+          if (term > strongest) [chosen, strongest] = [label, term];
+        }
+        // A label that is nowhere else has no usual share to compare with.
+        if (usual > 0) {
+          const learnt = (outside(label) + PRIOR_TEXTS * usual) / (pairs + PRIOR_TEXTS);
+          bits += inside[label]! * Math.log2(learnt / usual);
+        }
       }
+      if (chosen === -1) continue;
+      votes[chosen]! += 1;
+      held.hits += inside[chosen]!;
+      held.withPhrase += sum(inside);
+      held.chosen += all[chosen]!;
+      held.all += sum(all);
     }
-    return best;
+    const most = Math.max(...votes);
+    if (!(most > 0)) return null;
+    return {
+      label: labelNames[votes.indexOf(most)]!,
+      share: held.withPhrase === 0 ? 0 : held.hits / held.withPhrase,
+      base: held.chosen / held.all,
+      bits: bits / sum(sums),
+      p: 1,
+      q: 1,
+    };
   }
 
   private count(texts: readonly number[]): Float64Array[] {
     const folds = Array.from({ length: FOLDS }, () => new Float64Array(this.corpus.labelNames.length));
     for (const text of texts) {
       const fold = folds[text % FOLDS]!;
-      for (const label of this.corpus.labels[text]!) fold[label] = fold[label]! + 1;
+      for (const label of this.corpus.labels[text]!) fold[label]! += 1;
     }
     return folds;
   }
@@ -96,10 +134,6 @@ export class LabelTable {
 
 const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
 
-/** 2 sum O ln(O / E) of a 2 x 2 table, row by row. */
-export function gStatistic([a, b, c, d]: [number, number, number, number]): number {
-  const total = a + b + c + d;
-  const term = (observed: number, row: number, column: number): number =>
-    observed === 0 ? 0 : observed * Math.log((observed * total) / (row * column));
-  return 2 * (term(a, a + b, a + c) + term(b, a + b, b + d) + term(c, c + d, a + c) + term(d, c + d, b + d));
+function total(folds: readonly Float64Array[], labels: number): Float64Array {
+  return Float64Array.from({ length: labels }, (_, label) => folds.reduce((all, fold) => all + fold[label]!, 0));
 }

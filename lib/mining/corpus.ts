@@ -28,6 +28,8 @@ export interface Corpus {
   barrier: Uint8Array;
   /** The word at this position stands directly after the word before it; one of them is punctuation. */
   glued: Uint8Array;
+  /** UTF-16 [start, end) of the word at each position, in its text as it came. */
+  offsets: Int32Array;
   /** First position of each text; one more for the end. */
   starts: Int32Array;
   lexicon: Lexicon;
@@ -105,6 +107,7 @@ export interface WordSequence {
   words: number[];
   barrier: boolean[];
   glued: boolean[];
+  offsets: number[];
 }
 
 export function wordSequence(
@@ -115,7 +118,7 @@ export function wordSequence(
 ): WordSequence {
   const { ids, word, offsets } = encoding;
   const isProtected = protectedUnits(text, options.protect);
-  const sequence: WordSequence = { words: [], barrier: [], glued: [] };
+  const sequence: WordSequence = { words: [], barrier: [], glued: [], offsets: [] };
   let endBefore = -1;
   let punctuationBefore = false;
   for (let begin = 0, end = 0; begin < ids.length; begin = end) {
@@ -126,6 +129,7 @@ export function wordSequence(
     const id = lexicon.idOf(pieces, text.slice(from, to));
     const punctuation = NO_WORD.test(lexicon.words[id]!.text);
     sequence.words.push(id);
+    sequence.offsets.push(from, to);
     sequence.barrier.push(
       punctuation || pieces.some((piece) => options.specialIds.has(piece)) || isProtected(from, to),
     );
@@ -172,6 +176,7 @@ export function buildCorpus(
       sequences.flatMap((sequence) => sequence.glued),
       Number,
     ),
+    offsets: Int32Array.from(sequences.flatMap((sequence) => sequence.offsets)),
     starts,
     lexicon,
     rows,

@@ -1,24 +1,37 @@
 import type { Corpus } from './corpus.js';
-import { type Phrase, PhraseTrie } from './phrase-trie.js';
-
-export interface Candidate extends Phrase {
-  /** Base pieces that the phrase stands for. */
-  pieces: number;
-}
+import { type Candidate, PhraseTrie } from './phrase-trie.js';
+import { type Beginnings, textsWithBeginnings } from './single-words.js';
 
 export interface Survivor {
   candidate: number;
   /** Uses in the training texts after merging with all survivors. */
   uses: number;
+  /** Pieces that these save. */
+  saved: number;
+}
+
+export interface EliminationOptions {
+  /** Least uses of a phrase. */
+  minUses: number;
+  /** Least share of its occurrences that are not within other phrases. */
+  minFree: number;
+  /** Most phrases. */
+  cap: number;
+  /** Of each candidate, what one use of it says about the label; above 0 it goes before what saves pieces only. */
+  bits?: Float64Array | undefined;
+  beginnings?: Beginnings | undefined;
 }
 
 /** Uses of phrases in the training texts, kept up to date while phrases go and come back. */
 class Merging {
   readonly uses: Int32Array;
-  /** Pieces saved by all phrases together. */
-  saved = 0;
+  /** Pieces saved by each phrase. */
+  readonly saved: Int32Array;
+  /** Occurrences of each phrase, merged or not. */
+  readonly occurrences: Int32Array;
+  totalSaved = 0;
   private readonly trie: PhraseTrie;
-  /** Training texts that contain each phrase, merged or not. */
+  /** Training texts in which each phrase may be used. */
   private readonly texts: number[][];
   private readonly present: Uint8Array;
   private readonly changed = new Set<number>();
@@ -26,11 +39,15 @@ class Merging {
   constructor(
     corpus: Corpus,
     private readonly candidates: readonly Candidate[],
+    private readonly beginnings: Beginnings | undefined,
   ) {
     this.trie = new PhraseTrie(corpus, candidates);
     this.texts = this.trie.textsOfPhrases(0, corpus.trainingTexts);
+    if (beginnings) this.texts = textsWithBeginnings(corpus, beginnings, this.texts);
     this.present = new Uint8Array(candidates.length).fill(1);
     this.uses = new Int32Array(candidates.length);
+    this.saved = new Int32Array(candidates.length);
+    this.occurrences = this.trie.occurrencesOfPhrases(0, corpus.trainingTexts);
     for (let text = 0; text < corpus.trainingTexts; text++) this.count(text, 1);
   }
 
@@ -46,32 +63,57 @@ class Merging {
   }
 
   private count(text: number, change: number): void {
-    this.trie.merge(text, (phrase) => {
-      this.uses[phrase]! += change;
-      this.saved += change * (this.candidates[phrase]!.pieces - 1);
-      this.changed.add(phrase);
-    });
+    this.trie.merge(
+      text,
+      (phrase) => this.use(phrase, change, this.candidates[phrase]!.pieces - 1),
+      (word) => {
+        for (const { phrase, saved } of this.beginnings?.get(word) ?? []) {
+          if (this.present[phrase] === 1) return this.use(phrase, change, saved);
+        }
+      },
+    );
+  }
+
+  private use(phrase: number, change: number, saved: number): void {
+    this.uses[phrase]! += change;
+    this.saved[phrase]! += change * saved;
+    this.totalSaved += change * saved;
+    this.changed.add(phrase);
   }
 }
 
+/** Uses of all phrases together, and what they save. */
+export function countUses(
+  corpus: Corpus,
+  candidates: readonly Candidate[],
+  beginnings: Beginnings | undefined,
+): Survivor[] {
+  const { uses, saved } = new Merging(corpus, candidates, beginnings);
+  return candidates.map((_, candidate) => ({ candidate, uses: uses[candidate]!, saved: saved[candidate]! }));
+}
+
 /**
- * Drops phrases until each one left is used at least `minUses` times after merging and at most `cap` are left. One at a time,
- * since every phrase that goes frees its words for others: a phrase that is rare only because longer ones swallow it lives on when
- * those go. So rare phrases go longest first; then, down to the cap, those that save the fewest pieces. At last a phrase comes back
- * where others that went had blocked it: if it is used often enough, makes no other too rare, and saves pieces.
+ * Drops phrases until each one left has its uses after merging and at most `cap` are left. One at a time, since every phrase that
+ * goes frees its words for others: a phrase that is rare only because longer ones swallow it lives on when those go. So rare phrases
+ * go longest first; then those that stand within longer ones almost always; then, down to the cap, those worth least. At last a phrase
+ * comes back where others that went had blocked it: if it is used often enough, makes no other too rare, and saves pieces.
  */
 export function eliminate(
   corpus: Corpus,
   candidates: readonly Candidate[],
-  { minUses, cap }: { minUses: number; cap: number },
+  { minUses, minFree, cap, bits, beginnings }: EliminationOptions,
 ): Survivor[] {
-  const merging = new Merging(corpus, candidates);
-  const { uses } = merging;
-  /** Ascending = order of going. Rare phrases are below zero. */
+  const merging = new Merging(corpus, candidates, beginnings);
+  const { uses, saved } = merging;
+  const free = merging.occurrences.map((occurrences) => Math.ceil(minFree * occurrences));
+  /** Ascending = order of going. Below -1: rare; from there to 0: redundant, or of no use; to 1 and above: by pieces, by bits. */
   const worth = (phrase: number): number => {
-    const { pieces, words } = candidates[phrase]!;
     const used = uses[phrase]!;
-    return used < minUses ? -(words.length + (minUses - used) / (minUses + 1)) : used * (pieces - 1);
+    if (used < minUses) return -(candidates[phrase]!.words.length + (minUses - used) / (minUses + 1));
+    if (used < free[phrase]!) return -(free[phrase]! - used) / (free[phrase]! + 1);
+    if (saved[phrase]! < 0) return -1e-9;
+    if (bits === undefined) return saved[phrase]!;
+    return bits[phrase]! > 0 ? 1 + used * bits[phrase]! : saved[phrase]! / (1 + saved[phrase]!);
   };
   const queue = new Queue(candidates.map((_, phrase) => worth(phrase)));
   for (let worst = queue.first(); worst !== -1; worst = queue.first()) {
@@ -87,15 +129,17 @@ export function eliminate(
     returned = false;
     for (let phrase = 0; phrase < candidates.length && left < cap; phrase++) {
       if (kept[phrase]) continue;
-      const before = merging.saved;
+      const before = merging.totalSaved;
       const changed = [...merging.toggle(phrase)];
-      if (merging.saved > before && changed.every((other) => uses[other]! >= minUses)) {
+      if (merging.totalSaved > before && changed.every((other) => worth(other) >= 0)) {
         kept[phrase] = returned = true;
         left += 1;
       } else merging.toggle(phrase);
     }
   }
-  return candidates.flatMap((_, candidate) => (kept[candidate] ? [{ candidate, uses: uses[candidate]! }] : []));
+  return candidates.flatMap((_, candidate) =>
+    kept[candidate] ? [{ candidate, uses: uses[candidate]!, saved: saved[candidate]! }] : [],
+  );
 }
 
 /** Binary heap of the indices 0..n-1 by key, ties: the larger index first. */

@@ -23,17 +23,17 @@ export {
   wordSequences,
 } from './corpus.js';
 export {
+  type ChoiceOptions,
   chooseTokens,
   cohesiveCandidates,
-  lengthRatio,
-  LONGEST_PHRASE,
-  phraseText,
   reportPhrases,
+  singleWordCandidates,
   termCandidates,
   tokenCap,
-  type TokenReport,
 } from './choose.js';
-export { type Candidate } from './elimination.js';
-export { type Phrase } from './phrase-trie.js';
+export { LONGEST_PHRASE, phraseText } from './phrase-text.js';
+export { lengthRatio, type Rank, type TokenReport, trainingPieces } from './report.js';
+export { type PiecesWithEntry, withoutSpoilers } from './single-words.js';
+export { type Candidate, type Phrase } from './phrase-trie.js';
 export { type Association } from './association.js';
 export { ENGLISH_STOP_WORDS, parseStopWords } from './stop-words.js';

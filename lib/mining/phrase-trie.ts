@@ -7,6 +7,11 @@ export interface Phrase {
   glued?: boolean[];
 }
 
+export interface Candidate extends Phrase {
+  /** Base pieces that the phrase stands for. */
+  pieces: number;
+}
+
 /** Phrases by their first words: finds and counts them in a corpus. A node is a prefix of some phrase. */
 export class PhraseTrie {
   /** Number of nodes; node 0 is the empty prefix. */
@@ -61,6 +66,16 @@ export class PhraseTrie {
     return texts;
   }
 
+  /** Occurrences of each phrase in the texts [first, last), overlaps included. */
+  occurrencesOfPhrases(first: number, last: number): Int32Array {
+    const counts = new Int32Array(this.absent.length);
+    this.forEachOccurrence(first, last, (node) => {
+      const phrase = this.phraseAt[node]!;
+      if (phrase !== -1) counts[phrase]! += 1;
+    });
+    return counts;
+  }
+
   /** Absent phrases are not merged. */
   setPresent(phrase: number, present: boolean): void {
     this.absent[phrase] = present ? 0 : 1;
@@ -68,9 +83,9 @@ export class PhraseTrie {
 
   /**
    * Merges a text as the tokenizer does: from left to right, at each word the longest phrase that begins there, else the word alone.
-   * Calls `use` for each phrase used.
+   * Calls `use` for each phrase used and `alone` for each word left.
    */
-  merge(text: number, use: (phrase: number) => void): void {
+  merge(text: number, use: (phrase: number) => void, alone: (word: number) => void): void {
     const { starts } = this.corpus;
     const end = starts[text + 1]!;
     for (let begin = starts[text]!; begin < end;) {
@@ -86,6 +101,7 @@ export class PhraseTrie {
         node = at < end ? this.step(node, at) : -1;
       }
       if (longest !== -1) use(longest);
+      else alone(this.corpus.words[begin]!);
       begin = next;
     }
   }

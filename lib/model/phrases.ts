@@ -103,21 +103,44 @@ export interface WordPieces {
   maxWord: number;
 }
 
+/** End of the longest entry that stands at `begin`, or 0. */
+function longestEntry(characters: readonly string[], begin: number, { ids, continuation }: WordPieces): number {
+  const mark = begin > 0 ? continuation : '';
+  for (let end = characters.length; end > begin; end--) {
+    if (ids.has(mark + characters.slice(begin, end).join(''))) return end;
+  }
+  return 0;
+}
+
 /** Greedy longest match from the left; a word with a part that is in no entry is unknown as a whole. */
-export function cutWord(word: string, { ids, unknown, continuation, maxWord }: WordPieces): number[] {
+export function cutWord(word: string, wordPieces: WordPieces): number[] {
   const characters = [...word];
-  if (characters.length > maxWord) return [unknown];
+  if (characters.length > wordPieces.maxWord) return [wordPieces.unknown];
+  return cutFrom(characters, 0, wordPieces) ?? [wordPieces.unknown];
+}
+
+function cutFrom(characters: readonly string[], first: number, wordPieces: WordPieces): number[] | null {
   const pieces: number[] = [];
-  for (let begin = 0; begin < characters.length;) {
-    let end = characters.length;
-    let id: number | undefined;
-    for (; end > begin; end--) {
-      id = ids.get((begin > 0 ? continuation : '') + characters.slice(begin, end).join(''));
-      if (id !== undefined) break;
-    }
-    if (id === undefined) return [unknown];
-    pieces.push(id);
+  for (let begin = first; begin < characters.length;) {
+    const end = longestEntry(characters, begin, wordPieces);
+    if (end === 0) return null;
+    pieces.push(
+      wordPieces.ids.get((begin > 0 ? wordPieces.continuation : '') + characters.slice(begin, end).join(''))!,
+    );
     begin = end;
   }
   return pieces;
+}
+
+/**
+ * Number of pieces of a word if `entry`, with which it begins, were in the vocabulary. Null: that changes nothing, the word begins
+ * with a longer entry or is unknown. Infinity: the rest cannot be cut, so that the word would become unknown.
+ */
+export function piecesWithEntry(word: string, entry: string, wordPieces: WordPieces): number | null {
+  const characters = [...word];
+  const begin = [...entry].length;
+  if (characters.length > wordPieces.maxWord || cutFrom(characters, 0, wordPieces) === null) return null;
+  if (longestEntry(characters, 0, wordPieces) > begin) return null;
+  const rest = cutFrom(characters, begin, wordPieces);
+  return rest === null ? Infinity : 1 + rest.length;
 }

@@ -10,7 +10,7 @@ import { AdaptuneError } from '../errors.js';
 import { exists, readText } from '../util/files.js';
 import { isObject, parseJson, show } from '../util/json.js';
 import { modelFile } from './model-files.js';
-import { cutWord, isPhrase, type WordPieces } from './phrases.js';
+import { cutWord, isPhrase, piecesWithEntry, type WordPieces } from './phrases.js';
 import { checkTokenizer, tokenizerJson, type TokenizerParts } from './tokenizer-check.js';
 import { firstTokens, fitPair, head, utf16Offsets, type Encoding, type Part } from './tokenization.js';
 
@@ -220,6 +220,11 @@ export class Tokenizer {
     });
     if (added.length === 0) return this;
     return new Tokenizer({ ...this.#parts, entries: [...this.#parts.entries, ...added] }, this.#config);
+  }
+
+  /** See `piecesWithEntry` of phrases.ts: what a single word as a phrase does to longer words, both as the normalizer leaves them. */
+  piecesWithEntry(word: string, entry: string): number | null {
+    return piecesWithEntry(word, entry, this.#pieces);
   }
 
   /** Texts of the files of a model folder. transformers must not rebuild the pipeline, which the class name ensures. */

@@ -146,8 +146,10 @@ class Job {
       signal: this.#run.signal,
       onProgress: ({ done }) => report(done, 1),
     });
-    for (const { line, phrase, reason } of rejected) {
-      this.#run.note(`${this.options.tokens}: line ${line}: ${JSON.stringify(phrase)} is left out: ${reason}`);
+    for (const { line, phrase, code, reason } of rejected) {
+      this.#run.note(
+        `${this.options.tokens}: line ${line}: ${JSON.stringify(phrase)} is left out (${code}): ${reason}`,
+      );
     }
     // A model that was adapted before has tokens of its own.
     const known = new Set(tokenizer.phrases);

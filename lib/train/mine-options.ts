@@ -1,8 +1,22 @@
 import type { OptionTable } from '../util/options.js';
 import { TRAIN_OPTIONS } from './options.js';
 
-const { model, train, unlabelled, text, label, minSupport, maxPattern, minUses, pplMax, stopWords, protect, tokens } =
-  TRAIN_OPTIONS;
+const {
+  model,
+  train,
+  unlabelled,
+  text,
+  label,
+  minSupport,
+  maxPattern,
+  minUses,
+  pplMax,
+  singleWords,
+  rank,
+  stopWords,
+  protect,
+  tokens,
+} = TRAIN_OPTIONS;
 
 /** The options of `train` that decide the tokens. */
 export const MINE_OPTIONS = {
@@ -20,6 +34,8 @@ export const MINE_OPTIONS = {
   maxPattern,
   minUses,
   pplMax,
+  singleWords,
+  rank,
   stopWords,
   protect,
 } as const satisfies OptionTable;

@@ -12,12 +12,16 @@ import {
   mineSequences,
   parseStopWords,
   phraseText,
+  type PiecesWithEntry,
   reportPhrases,
+  singleWordCandidates,
   termCandidates,
   throwIfAborted,
   tokenCap,
   type TokenReport,
+  trainingPieces,
   uniqueTexts,
+  withoutSpoilers,
   wordSequence,
   wordSequences,
 } from '../mining/index.js';
@@ -25,13 +29,13 @@ import type { Tokenizer } from '../model/tokenizer.js';
 import { readText } from '../util/files.js';
 import { type OptionsOf, type ResolvedOf, resolveOptions } from '../util/options.js';
 import { TRAIN_OPTIONS } from './options.js';
-import { checkPhrases, readTokenList, type RejectedEntry } from './token-list.js';
+import { checkPhrases, readTokenList, type RejectedEntry, tokenId } from './token-list.js';
 
 export { miningKey, type TokenReport } from '../mining/index.js';
 
 /** The options of `train` that bear on the choice of tokens. */
-const { minSupport, maxPattern, minUses, pplMax, newTokens, protect } = TRAIN_OPTIONS;
-const TOKEN_OPTIONS = { minSupport, maxPattern, minUses, pplMax, newTokens, protect };
+const { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect } = TRAIN_OPTIONS;
+const TOKEN_OPTIONS = { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect };
 type Resolved = ResolvedOf<typeof TOKEN_OPTIONS>;
 
 /** Names, ranges and defaults are those of `train`; files may be given as lists instead. */
@@ -51,17 +55,23 @@ export interface MineTokensInput {
   labels?: readonly string[] | null | undefined;
   /** More texts of the domain: they support patterns, uses are counted in `texts`. */
   unlabelled?: readonly string[] | null | undefined;
-  tokenizer: Pick<Tokenizer, 'normalize' | 'encodeForMining' | 'baseVocabularySize' | 'special'>;
+  tokenizer: Pick<Tokenizer, 'normalize' | 'encodeForMining' | 'piecesWithEntry' | 'baseVocabularySize' | 'special'>;
   options?: TokenOptions | undefined;
   signal?: AbortSignal | undefined;
   /** `done`: share of the stage, 0 to 1. */
   onProgress?: ((progress: { stage: MiningStage; done: number }) => void) | undefined;
 }
 
+/** A token with the mark that an edited list is matched by. */
+export interface MinedToken extends TokenReport {
+  id: string;
+}
+
 export interface MineTokensResult {
-  /** Those that save the most pieces first. */
-  chosen: TokenReport[];
-  corpus: { texts: number; unique: number; words: number; distinctWords: number };
+  /** In the order of `rank`. */
+  chosen: MinedToken[];
+  /** `pieces`: base pieces of the unique training texts, which `lengthRatio` and `saved` refer to. */
+  corpus: { texts: number; unique: number; words: number; distinctWords: number; pieces: number };
   /** How many were left after each step; null when the tokens were given. */
   mined: {
     /** Word sequences of two or more words with the minimum support, barriers in force. */
@@ -70,19 +80,19 @@ export interface MineTokensResult {
     closed: number;
     /** Of these: with a content word, and short enough. */
     terms: number;
-    /** Of these: at most `pplMax`. */
+    /** Of these: at most `pplMax`. With `singleWords`: and single words of several pieces. */
     cohesive: number;
     /** Largest number of tokens allowed. */
     cap: number;
   } | null;
-  /** Entries of a given list that cannot be tokens. */
+  /** Entries of a given list that are left out. */
   rejected: RejectedEntry[];
   /** Tokens after merging per base piece, over the unique texts. */
   lengthRatio: number;
   seconds: Record<MiningStage, number>;
 }
 
-type Found = Pick<MineTokensResult, 'chosen' | 'mined' | 'rejected'>;
+type Found = Pick<MineTokensResult, 'mined' | 'rejected'> & { chosen: TokenReport[] };
 type Stage = <T>(name: MiningStage, work: () => Promise<T> | T) => Promise<T>;
 
 /** Throws E_ARGUMENT, E_MINING, E_ABORTED; with files also E_FILE and E_DATA. */
@@ -118,12 +128,14 @@ export async function mineTokens(input: MineTokensInput): Promise<MineTokensResu
     unique: corpus.rows.length,
     words: corpus.words.length,
     distinctWords: corpus.lexicon.words.length,
+    pieces: trainingPieces(corpus),
   };
   const found =
     tokens === undefined || tokens === null
       ? await minedTokens(corpus, input, options, maxPatterns, stage)
-      : await stage('choose', () => givenTokens(corpus, tokens, tokenizer, corpusOptions));
-  return { ...found, corpus: counts, lengthRatio: lengthRatio(corpus, found.chosen), seconds };
+      : await stage('choose', () => givenTokens(corpus, tokens, tokenizer, corpusOptions, options));
+  const chosen = found.chosen.map((token) => ({ id: tokenId(token.phrase), ...token }));
+  return { ...found, chosen, corpus: counts, lengthRatio: lengthRatio(corpus, chosen), seconds };
 }
 
 async function resolveStopWords(stopWords: string | Iterable<string> | null): Promise<ReadonlySet<string>> {
@@ -146,7 +158,7 @@ async function tokenizedCorpus(
 async function minedTokens(
   corpus: Corpus,
   { tokenizer, signal, onProgress }: MineTokensInput,
-  { minSupport, maxPattern, pplMax, minUses, newTokens }: Resolved,
+  { minSupport, maxPattern, pplMax, minUses, newTokens, singleWords, rank }: Resolved,
   maxPatterns: number | undefined,
   stage: Stage,
 ): Promise<Found> {
@@ -165,7 +177,9 @@ async function minedTokens(
         ? tokenCap(tokenizer.baseVocabularySize, corpus.trainingTexts)
         : newTokens;
     const terms = termCandidates(corpus, patterns);
-    const cohesive = await retokenized(corpus, cohesiveCandidates(corpus, terms, pplMax), tokenizer);
+    const piecesWithEntry: PiecesWithEntry = (word, entry) => tokenizer.piecesWithEntry(word, entry);
+    const singles = singleWords ? withoutSpoilers(corpus, singleWordCandidates(corpus, patterns), piecesWithEntry) : [];
+    const cohesive = await retokenized(corpus, [...singles, ...cohesiveCandidates(corpus, terms, pplMax)], tokenizer);
     const mined = {
       frequent: visited.slice(2).reduce((a, b) => a + b, 0),
       closed: patterns.filter(({ items }) => items.length >= 2).length,
@@ -173,7 +187,7 @@ async function minedTokens(
       cohesive: cohesive.length,
       cap,
     };
-    return { chosen: chooseTokens(corpus, cohesive, { minUses, cap }), mined, rejected: [] };
+    return { chosen: chooseTokens(corpus, cohesive, { minUses, cap, rank, piecesWithEntry }), mined, rejected: [] };
   });
 }
 
@@ -197,14 +211,30 @@ async function givenTokens(
   corpus: Corpus,
   tokens: string | readonly string[],
   tokenizer: MineTokensInput['tokenizer'],
-  options: CorpusOptions,
+  corpusOptions: CorpusOptions,
+  { singleWords, rank }: Resolved,
 ): Promise<Found> {
   const entries =
     typeof tokens === 'string' ? await readTokenList(tokens) : tokens.map((phrase, i) => ({ line: i + 1, phrase }));
-  const { phrases, encodings, rejected } = await checkPhrases(entries, tokenizer, options.specialIds);
-  const asWords = phrases.map((phrase, i) => {
-    const { words, glued } = wordSequence(phrase, encodings[i]!, corpus.lexicon, { ...options, protect: [] });
-    return { words: Int32Array.from(words), glued };
+  const { specialIds } = corpusOptions;
+  const checked = await checkPhrases(entries, tokenizer, { specialIds, singleWords });
+  const { phrases, encodings, rejected } = checked;
+  const candidates = phrases.map((phrase, i): Candidate => {
+    const { words, glued } = wordSequence(phrase, encodings[i]!, corpus.lexicon, { ...corpusOptions, protect: [] });
+    return { words: Int32Array.from(words), glued, pieces: encodings[i]!.ids.length };
   });
-  return { chosen: reportPhrases(corpus, asWords), mined: null, rejected };
+  const piecesWithEntry: PiecesWithEntry = (word, entry) => tokenizer.piecesWithEntry(word, entry);
+  const usable = withoutSpoilers(corpus, candidates, piecesWithEntry);
+  candidates.forEach((candidate, i) => {
+    const reason = 'the rest of a longer word that begins with it would be unknown to the tokenizer';
+    if (!usable.includes(candidate)) rejected.push({ ...checked.entries[i]!, code: 'spoils', reason });
+  });
+  const [first] = rejected;
+  if (first && usable.length === 0)
+    throw new AdaptuneError(
+      'E_DATA',
+      `${typeof tokens === 'string' ? tokens : 'tokens'}: expected phrases that can be tokens, came ${rejected.length} that cannot; ` +
+        `line ${first.line}: ${JSON.stringify(first.phrase)}: ${first.reason}`,
+    );
+  return { chosen: reportPhrases(corpus, usable, { rank, piecesWithEntry }), mined: null, rejected };
 }

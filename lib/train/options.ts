@@ -104,6 +104,17 @@ export const TRAIN_OPTIONS = {
       value: 'X',
       help: 'Largest unigram-normalized perplexity of a new token; lower keeps only words that belong together.',
     },
+    singleWords: {
+      type: 'boolean',
+      default: false,
+      help: 'Single words of several pieces may be tokens too; longer words that begin with one are then cut after it.',
+    },
+    rank: {
+      type: 'choice',
+      choices: ['telling', 'saved'],
+      default: 'telling',
+      help: 'Which tokens stand first and stay under a limit. telling: those that say most about the label. saved: those that save most pieces.',
+    },
     stopWords: { type: 'path', value: 'FILE', help: 'Stop words, one a line, instead of the built-in list.' },
     protect: {
       type: 'list',

@@ -8,13 +8,13 @@ import {
   lengthRatio,
   mineClosedSequences,
   phraseText,
+  type Rank,
   reportPhrases,
   termCandidates,
   tokenCap,
   type TokenReport,
   wordSequences,
 } from '../../lib/mining/index.js';
-import { gStatistic } from '../../lib/mining/association.js';
 import { toyCorpus } from './toy-corpus.js';
 
 async function terms(corpus: Corpus, minSupport = 2): Promise<Candidate[]> {
@@ -24,6 +24,9 @@ const names = (corpus: Corpus, candidates: readonly Candidate[]): string[] =>
   candidates.map((candidate) => phraseText(corpus, candidate));
 const repeat = (text: string, times: number): string[] =>
   Array.from({ length: times }, (_, i) => `${text} . ${'z'.repeat(i + 1)}`);
+
+const logChoose = (n: number, k: number): number =>
+  Array.from({ length: k }, (_, i) => Math.log((n - i) / (i + 1))).reduce((a, b) => a + b, 0);
 
 /** Phrases as candidates of a corpus that has their words. */
 function candidatesOf(corpus: Corpus, phrases: readonly string[]): Candidate[] {
@@ -103,11 +106,27 @@ describe('uses after merging', () => {
 
   it('count the longest match only', () => {
     const corpus = toyCorpus([...repeat('growth factor receptor', 4), ...repeat('growth factor', 3)]);
-    expect(choose(corpus, ['growth factor', 'growth factor receptor', 'factor receptor'], 0)).to.deep.equal([
-      ['growth factor receptor', 4],
-      ['growth factor', 3],
-      ['factor receptor', 0],
+    const phrases = ['growth factor', 'growth factor receptor', 'factor receptor'];
+    const report = reportPhrases(corpus, candidatesOf(corpus, phrases));
+    expect(report.map(({ phrase, occurrences, uses }) => [phrase, occurrences, uses])).to.deep.equal([
+      ['growth factor receptor', 4, 4],
+      ['growth factor', 7, 3],
+      ['factor receptor', 4, 0],
     ]);
+  });
+
+  it('must be a fifth of the occurrences: a phrase that almost always stands within another is redundant', () => {
+    const corpus = toyCorpus([...repeat('credit card number', 17), ...repeat('credit card', 4), ...repeat('card', 3)]);
+    const phrases = ['credit card number', 'credit card'];
+    // 4 of 21 is less than a fifth; 4 of 20 is not.
+    expect(choose(corpus, phrases, 3)).to.deep.equal([['credit card number', 17]]);
+    const fewer = toyCorpus([...repeat('credit card number', 16), ...repeat('credit card', 4)]);
+    expect(choose(fewer, phrases, 3)).to.deep.equal([
+      ['credit card number', 16],
+      ['credit card', 4],
+    ]);
+    // What is redundant beside a phrase that does not stay is not redundant.
+    expect(choose(corpus, phrases, 18)).to.deep.equal([['credit card', 21]]);
   });
 
   it('go to the shorter phrase when the longer one is too rare', () => {
@@ -139,6 +158,24 @@ describe('uses after merging', () => {
     ]);
     expect(choose(corpus, phrases, 1, 1)).to.deep.equal([['growth factor receptor', 4]]);
     expect(choose(corpus, phrases, 1, 0)).to.deep.equal([]);
+  });
+
+  it('go under the cap to what tells most about the label, or to what saves most', () => {
+    const texts = Array.from({ length: 60 }, (_, i) =>
+      [i % 2 === 0 ? 'please transfer money' : 'x', i % 3 === 0 ? 'lost card' : 'y', `. ${'z'.repeat(i + 1)}`].join(
+        ' ',
+      ),
+    );
+    const labels = texts.map((_, i) => (i % 3 === 0 ? 'lost' : 'other'));
+    const phrases = ['please transfer money', 'lost card'];
+    const first = (rank: Rank, corpus: Corpus, cap: number): string[] =>
+      chooseTokens(corpus, candidatesOf(corpus, phrases), { minUses: 1, cap, rank }).map(({ phrase }) => phrase);
+    const labelled = toyCorpus(texts, { labels });
+    expect(first('telling', labelled, 1)).to.deep.equal(['lost card']);
+    expect(first('telling', labelled, 2)).to.deep.equal(['lost card', 'please transfer money']);
+    expect(first('saved', labelled, 1)).to.deep.equal(['please transfer money']);
+    expect(first('saved', labelled, 2)).to.deep.equal(['please transfer money', 'lost card']);
+    expect(first('telling', toyCorpus(texts), 1)).to.deep.equal(['please transfer money']);
   });
 
   it('count training texts only, while support counts all', () => {
@@ -177,7 +214,11 @@ describe('uses after merging', () => {
           );
           expect(new Map(chosen)).to.deep.equal(uses);
           expect(chosen.length).to.be.at.most(cap);
-          for (const [phrase, count] of chosen) expect(count, phrase).to.be.at.least(minUses);
+          const occurrences = new Map(
+            reportPhrases(corpus, candidatesOf(corpus, phrases)).map((token) => [token.phrase, token.occurrences]),
+          );
+          const need = (phrase: string): number => Math.max(minUses, Math.ceil(0.2 * occurrences.get(phrase)!));
+          for (const [phrase, count] of chosen) expect(count, phrase).to.be.at.least(need(phrase));
           if (chosen.length === cap) return;
           const saved = (counts: Map<string, number>): number =>
             candidatesOf(corpus, [...counts.keys()]).reduce(
@@ -186,7 +227,7 @@ describe('uses after merging', () => {
             );
           for (const phrase of phrases.filter((left) => !uses.has(left))) {
             const others = mergedUses(corpus, [...uses.keys(), phrase]);
-            const fits = [...others.values()].every((count) => count >= minUses) && saved(others) > saved(uses);
+            const fits = [...others].every(([other, count]) => count >= need(other)) && saved(others) > saved(uses);
             expect(fits, `${phrase} could be kept`).to.equal(false);
           }
         },
@@ -204,7 +245,15 @@ describe('the report', () => {
       },
     );
     const [token] = reportPhrases(corpus, candidatesOf(corpus, ['growth factor'])) as [TokenReport];
-    expect(token).to.deep.include({ phrase: 'growth factor', pieces: 4, support: 3, uses: 4, saved: 12, example: 1 });
+    expect(token).to.deep.include({
+      phrase: 'growth factor',
+      pieces: 4,
+      support: 3,
+      occurrences: 4,
+      uses: 4,
+      saved: 12,
+    });
+    expect(token.example).to.deep.equal({ row: 1, begin: 0, end: 'Growth Factor'.length });
     expect(token.labels).to.deep.equal([
       { label: 'yes', texts: 2 },
       { label: 'no', texts: 1 },
@@ -229,11 +278,14 @@ describe('the report', () => {
     const corpus = toyCorpus(texts, { labels });
     const [{ association }] = reportPhrases(corpus, candidatesOf(corpus, ['cell line'])) as [TokenReport];
     expect(association).to.deep.include({ label: 'bio', share: 1, base: 0.25 });
-    // Perfect agreement: G = 2 N H(1/4).
-    expect(association!.g).to.be.closeTo(2 * 200 * (0.25 * Math.log(4) + 0.75 * Math.log(4 / 3)), 1e-9);
+    // 40 of 160 outside a fold, 5 texts' worth of the usual share added.
+    expect(association!.bits).to.be.closeTo(Math.log2((40 + 5 / 4) / 45 / (1 / 4)), 1e-12);
+    // All 50 of 50 drawn without replacement from 200 with 50 marked: 1 in 200 over 50, for the best of three labels.
+    expect(Math.log(association!.p)).to.be.closeTo(Math.log(3) - logChoose(200, 50), 1e-9);
+    expect(association!.q).to.equal(association!.p);
   });
 
-  it('is not fooled by chance: with random labels G stays where it belongs', () => {
+  it('is not fooled by chance: with random labels p is small as often as it says', () => {
     // 400 phrases in ten texts each, 20 labels drawn by a fixed generator. In the sample the best of 20 labels always looks telling.
     let state = 1;
     const random = (n: number): number => (state = (state * 48271) % 0x7fffffff) % n;
@@ -243,9 +295,14 @@ describe('the report', () => {
     }
     const corpus = toyCorpus(texts, { labels: texts.map(() => `l${random(20)}`) });
     const phrases = Array.from({ length: 400 }, (_, phrase) => `term p${phrase}q`);
-    const tokens = reportPhrases(corpus, candidatesOf(corpus, phrases));
-    const mean = tokens.reduce((sum, token) => sum + token.association!.g, 0) / tokens.length;
-    expect(Math.abs(mean)).to.be.below(0.5);
+    const found = reportPhrases(corpus, candidatesOf(corpus, phrases)).map(({ association }) => association!);
+    for (const level of [0.3, 0.1, 0.05]) {
+      const share = found.filter(({ p }) => p <= level).length / 400;
+      expect(share, `p <= ${level}`).to.be.at.most(level + 2 * Math.sqrt((level * (1 - level)) / 400));
+    }
+    expect(found.filter(({ q }) => q <= 0.1)).to.have.length.below(2);
+    expect(found.reduce((sum, { bits }) => sum + bits, 0) / 400).to.be.below(0);
+    expect(Math.max(...found.map(({ share, base }) => share - base))).to.be.below(0.4);
   });
 
   it('has no association without labels', () => {
@@ -253,12 +310,5 @@ describe('the report', () => {
     const [token] = reportPhrases(corpus, candidatesOf(corpus, ['cell line'])) as [TokenReport];
     expect(token.association).to.equal(null);
     expect(token.labels).to.deep.equal([]);
-  });
-
-  it('computes G of a table', () => {
-    expect(gStatistic([10, 20, 30, 60])).to.be.closeTo(0, 1e-12);
-    expect(gStatistic([0, 0, 5, 7])).to.equal(0);
-    // 2 (10 ln(10 / 5.5) + 1 ln(1 / 5.5) + 1 ln(1 / 5.5) + 10 ln(10 / 5.5))
-    expect(gStatistic([10, 1, 1, 10])).to.be.closeTo(4 * (10 * Math.log(10 / 5.5) + Math.log(1 / 5.5)), 1e-12);
   });
 });

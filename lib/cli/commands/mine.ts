@@ -1,7 +1,7 @@
 import { AdaptuneError } from '../../errors.js';
 import { formatSpmf, mineClosedSequences, parseSpmf, type Pattern } from '../../mining/index.js';
 import { MINE_OPTIONS } from '../../train/mine-options.js';
-import type { MineTokensResult, TokenReport } from '../../train/mine.js';
+import type { MineTokensResult } from '../../train/mine.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import { readTexts } from '../../util/data.js';
 import { readText, writeAtomic } from '../../util/files.js';
@@ -10,7 +10,7 @@ import type { CommandSpec, Invocation } from '../command.js';
 import { count, note, percent, say } from '../output.js';
 import { checkOutput, endingOf } from '../output-file.js';
 import { share } from '../progress.js';
-import { row } from '../table.js';
+import { inContext, tokensTable, type TokenInContext } from '../tokens.js';
 import { tokensText } from './shared.js';
 
 const {
@@ -73,9 +73,9 @@ const OPTIONS = {
 type Options = ResolvedOf<typeof OPTIONS>;
 
 const FORMATS = ['.json', '.csv', '.tsv'] as const;
-type Format = (typeof FORMATS)[number];
 
-type Result = ({ kind: 'tokens' } & MineTokensResult) | { kind: 'spmf'; sequences: number; patterns: Pattern[] };
+type Tokens = Omit<MineTokensResult, 'chosen'> & { chosen: TokenInContext[] };
+type Result = ({ kind: 'tokens' } & Tokens) | { kind: 'spmf'; sequences: number; patterns: Pattern[] };
 
 async function mineSpmf(
   path: string,
@@ -111,12 +111,12 @@ async function mineTexts(options: Options, { signal, progress }: Invocation<type
       'E_ARGUMENT',
       `expected 0 for --max-gap with texts but received ${options.maxGap}: tokens are contiguous`,
     );
-  const form = options.out === null ? null : writerOf(endingOf(options.out, FORMATS));
+  const form = options.out === null ? null : endingOf(options.out, FORMATS);
   if (options.out !== null) await checkOutput(options.out, [train, options.unlabelled, options.stopWords]);
   const data = await readTexts(train, { text: options.text, label: options.label, labels: 'optional' });
   const { topK, out, spmf: _spmf, maxGap: _maxGap, maxPattern, newTokens, ...rest } = options;
   const { mine } = await import('../../train/mine-corpus.js');
-  const result = await mine({
+  const mined = await mine({
     ...rest,
     model,
     train: { texts: data.texts, ...(data.labels === null ? {} : { labels: data.labels }) },
@@ -125,41 +125,15 @@ async function mineTexts(options: Options, { signal, progress }: Invocation<type
     signal,
     onProgress: ({ stage, done }) => progress.update({ stage, ...share(done) }),
   });
-  if (out !== null && form !== null) await writeAtomic(out, form(result, data.texts));
-  return { kind: 'tokens', ...result };
-}
-
-/** Spreadsheets take these as the beginning of a formula; a quote before it makes it text. */
-const inert = (text: string) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
-
-/** Columns that a person reads and edits; `train --tokens` reads `phrase` back. */
-const COLUMNS: [string, (token: TokenReport, texts: readonly string[]) => string | number][] = [
-  ['phrase', ({ phrase }) => phrase],
-  ['support', ({ support }) => support],
-  ['uses', ({ uses }) => uses],
-  ['ppl_u', ({ pplU }) => pplU.toFixed(4)],
-  ['pieces_saved', ({ saved }) => saved],
-  ['label', ({ association }) => inert(association?.label ?? '')],
-  ['label_share', ({ association }) => association?.share.toFixed(4) ?? ''],
-  ['label_base', ({ association }) => association?.base.toFixed(4) ?? ''],
-  ['example', ({ example }, texts) => inert(texts[example] ?? '')],
-];
-
-function writerOf(
-  extension: Format,
-): (result: MineTokensResult, texts: readonly string[]) => string | Iterable<string> {
-  if (extension === '.json') return (result) => `${JSON.stringify(result, null, 1)}\n`;
-  return function* ({ chosen }, texts) {
-    yield row(
-      COLUMNS.map(([name]) => name),
-      extension,
+  const result: Tokens = { ...mined, chosen: mined.chosen.map((token) => inContext(token, data.texts)) };
+  if (out !== null && form !== null)
+    await writeAtomic(
+      out,
+      form === '.json'
+        ? `${JSON.stringify(result, null, 1)}\n`
+        : tokensTable(result.chosen, result.corpus.pieces, form),
     );
-    for (const token of chosen)
-      yield row(
-        COLUMNS.map(([, value]) => value(token, texts)),
-        extension,
-      );
-  };
+  return { kind: 'tokens', ...result };
 }
 
 export const command: CommandSpec<typeof OPTIONS, Result> = {
@@ -185,9 +159,9 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
         `${count(mined.frequent)} frequent word sequences, ${count(mined.closed)} closed, ${count(mined.terms)} with a content word, ` +
           `${count(mined.cohesive)} cohesive, at most ${count(mined.cap)} tokens`,
       );
-    for (const { line, phrase, reason } of rejected)
-      note(`line ${line}: ${JSON.stringify(phrase)} is left out: ${reason}`);
+    for (const { line, phrase, code, reason } of rejected)
+      note(`line ${line}: ${JSON.stringify(phrase)} is left out (${code}): ${reason}`);
     say(`${count(chosen.length)} new tokens; texts are ${percent(lengthRatio)} of their length\n`);
-    if (chosen.length > 0) say(tokensText(chosen, 50));
+    if (chosen.length > 0) say(tokensText(chosen, 50, corpus.pieces));
   },
 };

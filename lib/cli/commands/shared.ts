@@ -3,7 +3,7 @@ import type { DeviceOptions } from '../../native/device.js';
 import type { TokenReport } from '../../mining/index.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import type { ResolvedOf } from '../../util/options.js';
-import { count, note } from '../output.js';
+import { count, note, percent } from '../output.js';
 import { table } from '../table.js';
 
 export const DEVICE_OPTIONS = { device: TRAIN_OPTIONS.device, threads: TRAIN_OPTIONS.threads };
@@ -47,19 +47,33 @@ export function metricsText({ macroF1, accuracy, perClass, confusion }: Metrics,
   return `macro-F1 ${three(macroF1)}, accuracy ${three(accuracy)}\n\n${report}\n\n${matrix}`;
 }
 
-/** New tokens as people read them. */
-export function tokensText(tokens: readonly TokenReport[], most: number): string {
-  const rows = tokens.slice(0, most).map(({ phrase, support, uses, pplU, saved, association }) => [
+/** Associations above are as likely chance as not: not shown. */
+const Q_SHOWN = 0.05;
+
+/**
+ * New tokens as people read them.
+ * @param pieces Base pieces of the texts; absent: pieces saved are not put in relation to them.
+ */
+export function tokensText(
+  tokens: readonly (TokenReport & { context?: string })[],
+  most: number,
+  pieces?: number,
+): string {
+  const shown = tokens.slice(0, most);
+  const contexts = shown.some(({ context }) => context);
+  const rows = shown.map(({ phrase, support, uses, pplU, saved, association, context }) => [
     phrase,
     count(support),
     count(uses),
-    three(pplU),
-    count(saved),
-    // Measured on texts that had no part in choosing the label: a share below the base is no association.
-    association === null || association.share <= association.base
+    pplU.toFixed(2),
+    pieces === undefined ? count(saved) : ((1000 * saved) / pieces).toFixed(2),
+    // The share is measured on texts that had no part in choosing the label.
+    association === null || association.q > Q_SHOWN || association.share <= association.base
       ? ''
-      : `${association.label} (${three(association.share)}, base ${three(association.base)})`,
+      : `${association.label} ${percent(association.share, 0)} (else ${percent(association.base, 0)})`,
+    ...(contexts ? [context ?? ''] : []),
   ]);
-  const more = tokens.length > most ? `\n… and ${tokens.length - most} more` : '';
-  return table(['token', 'texts', 'uses', 'PPL_u', 'pieces saved', 'goes with'], rows) + more;
+  const head = ['token', 'texts', 'uses', 'PPL_u', pieces === undefined ? 'pieces saved' : 'saved/1000', 'goes with'];
+  const more = tokens.length > most ? `\n… and ${count(tokens.length - most)} more` : '';
+  return table([...head, ...(contexts ? ['for example'] : [])], rows) + more;
 }
