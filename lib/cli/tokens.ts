@@ -9,31 +9,40 @@ const SIDE = 40;
 const LABELS = 3;
 
 export interface TokenInContext extends MinedToken {
-  /** A text that contains the phrase, cut to its surroundings; « and » stand around the phrase. Empty when none does. */
-  context: string;
+  /** A text that contains the phrase, cut to its surroundings; null when none does. */
+  context: { before: string; phrase: string; after: string } | null;
 }
 
 export function inContext(token: MinedToken, texts: readonly string[]): TokenInContext {
   const { example } = token;
   const text = example === null ? undefined : texts[example.row];
-  if (example === null || text === undefined) return { ...token, context: '' };
+  if (example === null || text === undefined) return { ...token, context: null };
   const { begin, end } = example;
-  const before = words(text.slice(0, begin));
-  const after = words(text.slice(end));
-  return { ...token, context: `${lastOf(before)}«${words(text.slice(begin, end))}»${firstOf(after)}` };
+  const context = {
+    before: lastOf(words(text.slice(0, begin)), SIDE),
+    phrase: words(text.slice(begin, end)),
+    after: firstOf(words(text.slice(end)), SIDE),
+  };
+  return { ...token, context };
+}
+
+/** As one line, with « and » around the phrase. */
+export function contextText(context: TokenInContext['context'], side = SIDE + 1): string {
+  if (context === null) return '';
+  return `${lastOf(context.before, side)}«${context.phrase}»${firstOf(context.after, side)}`;
 }
 
 /** Cut at a space where there is one; a surrogate pair is not torn. */
-function lastOf(text: string): string {
-  if (text.length <= SIDE) return text;
-  const space = text.indexOf(' ', text.length - SIDE);
-  return `…${(space === -1 ? text.slice(-SIDE) : text.slice(space + 1)).replace(/^\p{Surrogate}/u, '')}`;
+function lastOf(text: string, side: number): string {
+  if (text.length <= side) return text;
+  const space = text.indexOf(' ', text.length - side);
+  return `…${(space === -1 ? text.slice(-side) : text.slice(space + 1)).replace(/^\p{Surrogate}/u, '')}`;
 }
 
-function firstOf(text: string): string {
-  if (text.length <= SIDE) return text;
-  const space = text.lastIndexOf(' ', SIDE);
-  return `${text.slice(0, space > 0 ? space : SIDE).replace(/\p{Surrogate}$/u, '')}…`;
+function firstOf(text: string, side: number): string {
+  if (text.length <= side) return text;
+  const space = text.lastIndexOf(' ', side);
+  return `${text.slice(0, space > 0 ? space : side).replace(/\p{Surrogate}$/u, '')}…`;
 }
 
 /** Line breaks and runs of white space as one space. */
@@ -64,7 +73,7 @@ const COLUMNS: Column[] = [
   ['label_bits', ({ association }) => association?.bits.toFixed(4) ?? ''],
   ['label_q', ({ association }) => association?.q.toPrecision(3) ?? ''],
   ['top_labels', (token) => spreadsheetCell(topLabels(token))],
-  ['example', ({ context }) => spreadsheetCell(context)],
+  ['example', ({ context }) => spreadsheetCell(contextText(context))],
 ];
 
 /** A byte order mark tells spreadsheets that this is UTF-8. Lines end as RFC 4180 has them. */

@@ -6,7 +6,8 @@ import type { Corpus } from './corpus.js';
 import { countUses, eliminate } from './elimination.js';
 import { LONGEST_PHRASE, phraseText, pieceCount } from './phrase-text.js';
 import { type Candidate, type Phrase, PhraseTrie } from './phrase-trie.js';
-import { type Rank, report, type TokenReport, trainingTextsOf } from './report.js';
+import { type Rank, tellingWeight } from './rank.js';
+import { report, type TokenReport, trainingTextsOf } from './report.js';
 import { findBeginnings, type PiecesWithEntry } from './single-words.js';
 
 /**
@@ -64,13 +65,12 @@ export function chooseTokens(
   { minUses, cap, rank = 'telling', piecesWithEntry }: ChoiceOptions,
 ): TokenReport[] {
   const associations = new LabelTable(corpus).associate(trainingTextsOf(corpus, candidates));
-  const labelled = associations.some((association) => association !== null);
-  const bits = Float64Array.from(associations, (association) => association?.bits ?? 0);
+  const weights = candidates.map((phrase, i) => tellingWeight(corpus, phrase, associations[i]!));
   const survivors = eliminate(corpus, candidates, {
     minUses,
     minFree: LEAST_FREE,
     cap,
-    bits: rank === 'telling' && labelled ? bits : undefined,
+    weights: rank === 'telling' ? Float64Array.from(weights) : undefined,
     beginnings: findBeginnings(corpus, candidates, piecesWithEntry),
   });
   return report(

@@ -17,8 +17,8 @@ export interface EliminationOptions {
   minFree: number;
   /** Most phrases. */
   cap: number;
-  /** Of each candidate, what one use of it says about the label; above 0 it goes before what saves pieces only. */
-  bits?: Float64Array | undefined;
+  /** Of each candidate, what a use is worth; absent: the pieces that it saves. At least 0. */
+  weights?: Float64Array | undefined;
   beginnings?: Beginnings | undefined;
 }
 
@@ -101,19 +101,18 @@ export function countUses(
 export function eliminate(
   corpus: Corpus,
   candidates: readonly Candidate[],
-  { minUses, minFree, cap, bits, beginnings }: EliminationOptions,
+  { minUses, minFree, cap, weights, beginnings }: EliminationOptions,
 ): Survivor[] {
   const merging = new Merging(corpus, candidates, beginnings);
   const { uses, saved } = merging;
   const free = merging.occurrences.map((occurrences) => Math.ceil(minFree * occurrences));
-  /** Ascending = order of going. Below -1: rare; from there to 0: redundant, or of no use; to 1 and above: by pieces, by bits. */
+  /** Ascending = order of going. Below -1: rare; from there to 0: redundant, or a single word that costs pieces. */
   const worth = (phrase: number): number => {
     const used = uses[phrase]!;
     if (used < minUses) return -(candidates[phrase]!.words.length + (minUses - used) / (minUses + 1));
     if (used < free[phrase]!) return -(free[phrase]! - used) / (free[phrase]! + 1);
     if (saved[phrase]! < 0) return -1e-9;
-    if (bits === undefined) return saved[phrase]!;
-    return bits[phrase]! > 0 ? 1 + used * bits[phrase]! : saved[phrase]! / (1 + saved[phrase]!);
+    return weights === undefined ? saved[phrase]! : used * weights[phrase]!;
   };
   const queue = new Queue(candidates.map((_, phrase) => worth(phrase)));
   for (let worst = queue.first(); worst !== -1; worst = queue.first()) {

@@ -32,7 +32,8 @@ export {
   tokenCap,
 } from './choose.js';
 export { LONGEST_PHRASE, phraseText } from './phrase-text.js';
-export { lengthRatio, type Rank, type TokenReport, trainingPieces } from './report.js';
+export { type Rank } from './rank.js';
+export { lengthRatio, type TokenReport, trainingPieces } from './report.js';
 export { type PiecesWithEntry, withoutSpoilers } from './single-words.js';
 export { type Candidate, type Phrase } from './phrase-trie.js';
 export { type Association } from './association.js';

@@ -4,9 +4,7 @@ import { Cohesion } from './cohesion.js';
 import type { Corpus } from './corpus.js';
 import { phraseText, pieceCount } from './phrase-text.js';
 import { type Candidate, PhraseTrie } from './phrase-trie.js';
-
-/** `telling`: what says most about the label first, then what saves most pieces. `saved`: pieces alone. */
-export type Rank = 'telling' | 'saved';
+import { type Rank, tellingWeight } from './rank.js';
 
 export interface TokenReport {
   /** Normalized words joined by one space: the vocabulary entry. */
@@ -50,14 +48,11 @@ export function report(corpus: Corpus, chosen: readonly Chosen[], rank: Rank): T
   const labelTable = new LabelTable(corpus);
   const texts = trie.textsOfPhrases(0, corpus.rows.length);
   const occurrences = trie.occurrencesOfPhrases(0, corpus.trainingTexts);
-  /** Bits that all uses of a token carry; what misleads carries none. */
-  const told = ({ association, uses }: TokenReport): number =>
-    rank === 'telling' ? Math.max(0, association?.bits ?? 0) * uses : 0;
   return chosen
-    .map(({ phrase, uses, saved, association }, index): TokenReport => {
+    .map(({ phrase, uses, saved, association }, index) => {
       const containing = texts[index]!;
       const training = containing.filter((text) => text < corpus.trainingTexts);
-      return {
+      const token: TokenReport = {
         phrase: phraseText(corpus, phrase),
         pieces: phrase.pieces,
         support: containing.length,
@@ -69,8 +64,13 @@ export function report(corpus: Corpus, chosen: readonly Chosen[], rank: Rank): T
         association,
         example: exampleOf(corpus, phrase, containing[0]),
       };
+      return { token, worth: rank === 'telling' ? uses * tellingWeight(corpus, phrase, association) : saved };
     })
-    .sort((a, b) => told(b) - told(a) || b.saved - a.saved || b.support - a.support || (a.phrase < b.phrase ? -1 : 1));
+    .sort(
+      ({ token: a, worth: x }, { token: b, worth: y }) =>
+        y - x || b.saved - a.saved || b.support - a.support || (a.phrase < b.phrase ? -1 : 1),
+    )
+    .map(({ token }) => token);
 }
 
 /** The first place of a phrase in a text that contains it. */

@@ -113,7 +113,7 @@ export const TRAIN_OPTIONS = {
       type: 'choice',
       choices: ['telling', 'saved'],
       default: 'telling',
-      help: 'Which tokens stand first and stay under a limit. telling: those that say most about the label. saved: those that save most pieces.',
+      help: 'Which tokens stand first, and stay under a limit. telling: terms of the subject that go with a label. saved: what saves most pieces.',
     },
     stopWords: { type: 'path', value: 'FILE', help: 'Stop words, one a line, instead of the built-in list.' },
     protect: {

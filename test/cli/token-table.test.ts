@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
-import { inContext, tokensTable, type TokenInContext } from '../../lib/cli/tokens.js';
+import { contextText, inContext, tokensTable, type TokenInContext } from '../../lib/cli/tokens.js';
 import { Tokenizer } from '../../lib/model/tokenizer.js';
 import { trainWordPiece } from '../../lib/model/wordpiece-trainer.js';
 import { type MinedToken, mineTokens, type MineTokensResult } from '../../lib/train/mine.js';
@@ -114,15 +114,16 @@ describe('cli/token table', () => {
       const { context, example } = inContext(token, TEXTS);
       const text = TEXTS[example!.row]!;
       expect(tokenizer.normalize(text.slice(example!.begin, example!.end))).to.equal(token.phrase);
-      const [before, phrase, after] = context.split(/[«»]/) as [string, string, string];
+      const { before, phrase, after } = context!;
       expect(tokenizer.normalize(phrase)).to.equal(token.phrase);
       expect(text.replaceAll(/\s+/g, ' ')).to.include(before.replace('…', '') + phrase + after.replace('…', ''));
     }
     const token = { ...chosen[0]!, example: { row: 0, begin: 100, end: 103 } };
-    const wide = inContext(token, ['😀'.repeat(50) + 'abc' + '𝒳'.repeat(50)]).context;
-    expect(wide).to.match(/^…(?:😀){19,20}«abc»(?:𝒳){19,20}…$/u);
-    expect(inContext({ ...token, example: null }, TEXTS).context).to.equal('');
-    expect(inContext({ ...token, example: { row: 99_999, begin: 0, end: 1 } }, TEXTS).context).to.equal('');
+    const { context } = inContext(token, ['😀'.repeat(50) + 'abc' + '𝒳'.repeat(50)]);
+    expect(contextText(context, 5)).to.match(/^…(?:😀){2}«abc»(?:𝒳){2}…$/u);
+    expect(contextText(context)).to.match(/^…(?:😀){19,20}«abc»(?:𝒳){19,20}…$/u);
+    expect(inContext({ ...token, example: null }, TEXTS).context).to.equal(null);
+    expect(inContext({ ...token, example: { row: 99_999, begin: 0, end: 1 } }, TEXTS).context).to.equal(null);
   });
 
   it('comes back as it was, however it was saved', () =>

@@ -101,8 +101,17 @@ describe('candidates', () => {
 });
 
 describe('uses after merging', () => {
-  const choose = (corpus: Corpus, phrases: string[], minUses: number, cap = Infinity): [string, number][] =>
-    chooseTokens(corpus, candidatesOf(corpus, phrases), { minUses, cap }).map(({ phrase, uses }) => [phrase, uses]);
+  const choose = (
+    corpus: Corpus,
+    phrases: string[],
+    minUses: number,
+    cap = Infinity,
+    rank: Rank = 'saved',
+  ): [string, number][] =>
+    chooseTokens(corpus, candidatesOf(corpus, phrases), { minUses, cap, rank }).map(({ phrase, uses }) => [
+      phrase,
+      uses,
+    ]);
 
   it('count the longest match only', () => {
     const corpus = toyCorpus([...repeat('growth factor receptor', 4), ...repeat('growth factor', 3)]);
@@ -175,7 +184,14 @@ describe('uses after merging', () => {
     expect(first('telling', labelled, 2)).to.deep.equal(['lost card', 'please transfer money']);
     expect(first('saved', labelled, 1)).to.deep.equal(['please transfer money']);
     expect(first('saved', labelled, 2)).to.deep.equal(['please transfer money', 'lost card']);
-    expect(first('telling', toyCorpus(texts), 1)).to.deep.equal(['please transfer money']);
+    // Without labels: terms before phrases with function words.
+    const mixed = toyCorpus(repeat('of the growth factor in the cell line , growth factor , cell line', 9));
+    const ranked = (rank: Rank): string[] =>
+      chooseTokens(mixed, candidatesOf(mixed, ['of the growth factor', 'cell line']), { minUses: 1, cap: 9, rank }).map(
+        ({ phrase }) => phrase,
+      );
+    expect(ranked('telling')).to.deep.equal(['cell line', 'of the growth factor']);
+    expect(ranked('saved')).to.deep.equal(['of the growth factor', 'cell line']);
   });
 
   it('count training texts only, while support counts all', () => {
@@ -194,7 +210,8 @@ describe('uses after merging', () => {
         }),
         fc.integer({ min: 1, max: 6 }),
         fc.integer({ min: 0, max: 8 }),
-        (rows, minUses, cap) => {
+        fc.constantFrom<Rank>('saved', 'telling'),
+        (rows, minUses, cap, rank) => {
           const corpus = toyCorpus(rows.map((row, i) => `${row.join(' ')} , ${i}`));
           const known = new Set(corpus.lexicon.words.map(({ text }) => text));
           const phrases = [
@@ -207,7 +224,7 @@ describe('uses after merging', () => {
             'jk jk jk',
             'cd jk',
           ].filter((phrase) => phrase.split(' ').every((word) => known.has(word)));
-          const chosen = choose(corpus, phrases, minUses, cap);
+          const chosen = choose(corpus, phrases, minUses, cap, rank);
           const uses = mergedUses(
             corpus,
             chosen.map(([phrase]) => phrase),

@@ -5,6 +5,7 @@ import { TRAIN_OPTIONS } from '../../train/options.js';
 import type { ResolvedOf } from '../../util/options.js';
 import { count, note, percent } from '../output.js';
 import { table } from '../table.js';
+import { contextText, type TokenInContext } from '../tokens.js';
 
 export const DEVICE_OPTIONS = { device: TRAIN_OPTIONS.device, threads: TRAIN_OPTIONS.threads };
 
@@ -49,13 +50,15 @@ export function metricsText({ macroF1, accuracy, perClass, confusion }: Metrics,
 
 /** Associations above are as likely chance as not: not shown. */
 const Q_SHOWN = 0.05;
+/** UTF-16 units of text around a phrase, on either side. */
+const SIDE_SHOWN = 20;
 
 /**
  * New tokens as people read them.
  * @param pieces Base pieces of the texts; absent: pieces saved are not put in relation to them.
  */
 export function tokensText(
-  tokens: readonly (TokenReport & { context?: string })[],
+  tokens: readonly (TokenReport & Partial<Pick<TokenInContext, 'context'>>)[],
   most: number,
   pieces?: number,
 ): string {
@@ -71,7 +74,7 @@ export function tokensText(
     association === null || association.q > Q_SHOWN || association.share <= association.base
       ? ''
       : `${association.label} ${percent(association.share, 0)} (else ${percent(association.base, 0)})`,
-    ...(contexts ? [context ?? ''] : []),
+    ...(contexts ? [contextText(context ?? null, SIDE_SHOWN)] : []),
   ]);
   const head = ['token', 'texts', 'uses', 'PPL_u', pieces === undefined ? 'pieces saved' : 'saved/1000', 'goes with'];
   const more = tokens.length > most ? `\n… and ${count(tokens.length - most)} more` : '';
