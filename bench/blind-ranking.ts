@@ -1,0 +1,88 @@
+/**
+ * A list for a reader who does not know which is which: of each data set, the first chosen tokens and as many random word sequences
+ * of the same length and frequency, shuffled. The reader says for each whether it is a term worth a token of its own; the key tells.
+ *
+ * usage: node dist/bench/blind-ranking.js --model DIR --data DIR --out DIR [--count 20] [--seed 1]
+ *
+ * Writes OUT/<set>.txt and OUT/<set>.key.json. OUT is to lie outside the repository: the key must not be found by the reader.
+ */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildCorpus, type Corpus, ENGLISH_STOP_WORDS, phraseText, uniqueTexts } from '../lib/mining/index.js';
+import { Tokenizer } from '../lib/model/tokenizer.js';
+import { mineTokens } from '../lib/train/mine.js';
+import { TRAIN_OPTIONS } from '../lib/train/options.js';
+import { readTexts } from '../lib/util/data.js';
+import { shuffle, Words } from '../lib/util/philox.js';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    data: { type: 'string' },
+    out: { type: 'string' },
+    count: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const { model, data, out } = values;
+if (!model || !data || !out) throw new Error('expected --model DIR --data DIR --out DIR');
+const count = Number(values.count);
+const seed = Number(values.seed);
+const tokenizer = await Tokenizer.load(model);
+
+/** Unique texts that hold each sequence of 2 to 7 words between barriers. */
+function frequencies(corpus: Corpus): Map<string, { length: number; support: number }> {
+  const found = new Map<string, { length: number; support: number; last: number }>();
+  for (let text = 0; text < corpus.rows.length; text++) {
+    const end = corpus.starts[text + 1]!;
+    for (let begin = corpus.starts[text]!; begin < end; begin++) {
+      for (let stop = begin + 1; stop <= Math.min(end, begin + 7) && !corpus.barrier[stop - 1]; stop++) {
+        if (stop < begin + 2) continue;
+        const phrase = phraseText(corpus, { words: corpus.words.subarray(begin, stop) });
+        const entry = found.get(phrase);
+        if (entry === undefined) found.set(phrase, { length: stop - begin, support: 1, last: text });
+        else if (entry.last !== text) {
+          entry.support += 1;
+          entry.last = text;
+        }
+      }
+    }
+  }
+  return found;
+}
+
+mkdirSync(out, { recursive: true });
+for (const [index, set] of readdirSync(data, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .entries()) {
+  const { texts, labels } = await readTexts(join(data, set.name, 'train.jsonl'), { labels: 'required' });
+  const { chosen } = await mineTokens({ texts, labels, tokenizer });
+  const protect = TRAIN_OPTIONS.protect.default;
+  const unique = uniqueTexts(texts, protect);
+  const encodings = await tokenizer.encodeForMining(Array.from(unique.rows, (row) => texts[row]!));
+  const corpus = buildCorpus({ texts, labels: null, trainingRows: texts.length }, unique, encodings, {
+    protect,
+    stopWords: ENGLISH_STOP_WORDS,
+    specialIds: new Set(Object.values(tokenizer.special).filter((id) => id !== null)),
+    normalize: (text) => tokenizer.normalize(text),
+  });
+  const taken = new Set(chosen.map(({ phrase }) => phrase));
+  const pool = [...frequencies(corpus)].filter(([phrase]) => !taken.has(phrase));
+  const entries = chosen.slice(0, count).map(({ phrase, support }) => ({ phrase, support, chosen: true }));
+  const words = new Words({ seed, stream: 'sample', step: index });
+  for (const token of chosen.slice(0, count)) {
+    const length = token.phrase.split(' ').length;
+    // Of those nearest in frequency one by chance; a set with few sequences that long has them farther away.
+    const distance = (support: number): number => Math.abs(Math.log(support / token.support));
+    const same = pool.filter(([phrase, entry]) => entry.length === length && !taken.has(phrase));
+    const nearest = same.toSorted(([, a], [, b]) => distance(a.support) - distance(b.support)).slice(0, 10);
+    const [phrase, { support }] = nearest[words.below(nearest.length)]!;
+    taken.add(phrase);
+    entries.push({ phrase, support, chosen: false });
+  }
+  const shuffled = shuffle(entries, { seed, stream: 'order', step: index });
+  writeFileSync(join(out, `${set.name}.txt`), shuffled.map(({ phrase }, i) => `${i + 1}. ${phrase}\n`).join(''));
+  const key = { set: set.name, seed, entries: shuffled.map((entry, i) => ({ number: i + 1, ...entry })) };
+  writeFileSync(join(out, `${set.name}.key.json`), `${JSON.stringify(key, null, 1)}\n`);
+}
