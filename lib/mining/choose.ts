@@ -12,7 +12,7 @@ import { findBeginnings, type PiecesWithEntry } from './single-words.js';
 
 /**
  * A token of which less than this share stands outside longer tokens is redundant (`credit score` beside `my credit score`): what it
- * stands for is met under other ids. Measured in docs/decisions/0011-redundant-tokens.md.
+ * stands for is met under other ids. Measured in docs/decisions/0012-redundant-tokens.md.
  */
 export const LEAST_FREE = 0.2;
 
