@@ -144,7 +144,7 @@ describe('train/job', function () {
     const notes: string[] = [];
     const result = await tinyRun(newOut(), { tokens, onNote: (note) => notes.push(note) });
     expect(result.mined.map(({ phrase }) => phrase)).to.deep.equal(['return manifold', 'leak alarm']);
-    expect(notes.join('\n')).to.match(/line 3: "pump" is left out \(single-word\): .+/);
+    expect(notes.join('\n')).to.match(/line 3: "pump" is left out \(one-piece\): .+/);
   });
 
   it('keeps the cost under the bound asked for', async () => {
