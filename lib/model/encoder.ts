@@ -96,15 +96,19 @@ export class Encoder {
     config: EncoderConfig,
     options: { seed: number; initializerRange?: number },
   ): Promise<Encoder> {
-    const handle = binding().createModel(device.handle, config);
+    const encoder = Encoder.blank(device, config, options.initializerRange);
     try {
-      const encoder = new Encoder(handle, config, options.initializerRange ?? 0.02, null, []);
       for (const { name } of encoder.parameters()) await encoder.initialize(name, options.seed);
       return encoder;
     } catch (error) {
-      binding().close(handle);
+      encoder.close();
       throw error;
     }
+  }
+
+  /** All weights 0, to be set. */
+  static blank(device: Device, config: EncoderConfig, initializerRange = 0.02): Encoder {
+    return new Encoder(binding().createModel(device.handle, config), config, initializerRange, null, []);
   }
 
   /** The same numbers for the same seed, parameter and element, whatever else is made. */

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { withCodes } from './codes.js';
+import type { KernelArguments, KernelName, KernelResult } from './kernels.js';
 import { absent, libc, unusable } from './remedies.js';
 
 declare const tag: unique symbol;
@@ -16,6 +17,7 @@ export type DeviceHandle = { readonly [tag]: 'device' };
 export type ModelHandle = { readonly [tag]: 'model' };
 export type TrainerHandle = { readonly [tag]: 'trainer' };
 export type CalibrationHandle = { readonly [tag]: 'calibration' };
+export type KernelHandle = { readonly [tag]: 'kernel' };
 /** Cancel flag and latest progress of the jobs that it is passed to. */
 export type TokenHandle = { readonly [tag]: 'token' };
 
@@ -139,13 +141,20 @@ export interface Binding {
   /** Converts and copies `bytes` (any alignment) into rows [firstRow, firstRow + n) of the parameter; non-finite values are E_MODEL_VALUE. */
   setParameter(model: ModelHandle, name: string, dtype: Dtype, bytes: Uint8Array, firstRow: number): Promise<void>;
   getParameter(model: ModelHandle, name: string): Promise<Float32Array>;
-  /** logits [B, classes], pooled [B, hidden], cls [B, hidden] */
+  /** logits [B, classes], pooled [B, hidden], cls [B, hidden], hidden [T, hidden] */
   forward(
     model: ModelHandle,
     batch: PackedBatch,
-    output: 'logits' | 'pooled' | 'cls',
+    output: 'logits' | 'pooled' | 'cls' | 'hidden',
     token?: TokenHandle,
   ): Promise<Float32Array>;
+  /** Gradients of everything below the head, from dhidden [T, hidden] of the last hidden states; dropout is off. */
+  backward(
+    model: ModelHandle,
+    batch: PackedBatch,
+    dhidden: Float32Array,
+    token?: TokenHandle,
+  ): Promise<{ name: string; data: Float32Array }[]>;
 
   createTrainer(model: ModelHandle, plan: NativePlan): TrainerHandle;
   trainStep(
@@ -182,6 +191,11 @@ export interface Binding {
   ): Promise<void>;
   calibrationResult(calibration: CalibrationHandle, half: 0 | 1 | -1): Promise<LayerSensitivity[]>;
 
+  runKernel<K extends KernelName>(device: DeviceHandle, kernel: K, args: KernelArguments<K>): Promise<KernelResult<K>>;
+  createKernel<K extends KernelName>(device: DeviceHandle, kernel: K, args: KernelArguments<K>): KernelHandle;
+  /** Seconds [runs, kernels] of kernels of one device that take turns. */
+  timeKernels(kernels: KernelHandle[], runs: number): Promise<Float64Array>;
+
   createToken(): TokenHandle;
   /** Jobs holding the token end with E_ABORTED at their next check. */
   cancel(token: TokenHandle): void;
@@ -189,7 +203,7 @@ export interface Binding {
   progress(token: TokenHandle): number;
 
   /** Frees native memory once running jobs ended; idempotent. Later calls on the handle throw E_CLOSED. A model closes after its trainers. */
-  close(handle: DeviceHandle | ModelHandle | TrainerHandle | CalibrationHandle): void;
+  close(handle: DeviceHandle | ModelHandle | TrainerHandle | CalibrationHandle | KernelHandle): void;
 }
 
 const require = createRequire(import.meta.url);

@@ -11,6 +11,7 @@ napi_value install(napi_env env, napi_value exports) {
     add_model(env, exports);
     add_trainer(env, exports);
     add_calibration(env, exports);
+    add_kernels(env, exports);
     return exports;
   } catch (const Pending&) {
   } catch (...) {

@@ -51,6 +51,7 @@ void add_system(napi_env env, napi_value exports);
 void add_model(napi_env env, napi_value exports);
 void add_trainer(napi_env env, napi_value exports);
 void add_calibration(napi_env env, napi_value exports);
+void add_kernels(napi_env env, napi_value exports);
 
 inline void add(napi_env env, napi_value exports, const char* name, napi_callback body) {
   napi_value function;

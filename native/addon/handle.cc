@@ -8,7 +8,7 @@ namespace adaptune {
 namespace {
 
 constexpr napi_type_tag kTag = {0x8f1d6c0e5b7a4d21, 0xa3c49e72d8b0561f};
-constexpr const char* kNames[] = {"device", "model", "trainer", "calibration", "token"};
+constexpr const char* kNames[] = {"device", "model", "trainer", "calibration", "kernel", "token"};
 
 struct Handle {
   Kind kind;
@@ -53,7 +53,7 @@ std::shared_ptr<void> open_handle(const Value& value, Kind kind) {
 
 void close_handle(const Value& value) {
   Handle* handle = find(value);
-  if (handle == nullptr) value.refuse("a device, model, trainer or calibration handle");
+  if (handle == nullptr) value.refuse("a device, model, trainer, calibration or kernel handle");
   if (handle->object && handle->kind == Kind::kDevice) static_cast<Device*>(handle->object.get())->close();
   handle->object.reset();
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "addon/js.h"
+#include "addon/kernel.h"
 #include "runtime/device.h"
 #include "train/trainer.h"
 
@@ -31,7 +32,12 @@ struct DeviceCalibration {
   Calibration calibration;
 };
 
-enum class Kind { kDevice, kModel, kTrainer, kCalibration, kToken };
+struct DeviceKernel {
+  std::shared_ptr<Device> device;
+  std::unique_ptr<Kernel> kernel;
+};
+
+enum class Kind { kDevice, kModel, kTrainer, kCalibration, kKernel, kToken };
 
 template <class T>
 inline constexpr Kind kKindOf = Kind::kToken;
@@ -43,6 +49,8 @@ template <>
 inline constexpr Kind kKindOf<DeviceTrainer> = Kind::kTrainer;
 template <>
 inline constexpr Kind kKindOf<DeviceCalibration> = Kind::kCalibration;
+template <>
+inline constexpr Kind kKindOf<DeviceKernel> = Kind::kKernel;
 
 napi_value make_handle(napi_env env, Kind kind, std::shared_ptr<void> object);
 // Throws E_ARGUMENT (no handle, or of another kind) or E_CLOSED.

@@ -17,7 +17,8 @@ float read_optional(const Value& value, float otherwise, double low, double high
   return value.absent() ? otherwise : read_float(value, low, high);
 }
 
-// Indices in [0, end), strictly ascending.
+}  // namespace
+
 std::vector<int32_t> read_indices(const Value& value, int64_t end) {
   const Copy<int32_t> copy = value.int32_array();
   for (int64_t i = 0; i < copy.count; ++i) {
@@ -28,8 +29,6 @@ std::vector<int32_t> read_indices(const Value& value, int64_t end) {
   }
   return {copy.data(), copy.data() + copy.count};
 }
-
-}  // namespace
 
 EncoderConfig read_config(const Value& value) {
   EncoderConfig config;

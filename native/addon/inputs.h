@@ -16,6 +16,8 @@ struct BatchCopy {
   }
 };
 
+// Indices in [0, end), strictly ascending.
+std::vector<int32_t> read_indices(const Value& value, int64_t end);
 EncoderConfig read_config(const Value& value);
 BatchCopy read_batch(const Value& value, const EncoderConfig& config);
 // One class per text, each below `classes`.

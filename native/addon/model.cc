@@ -1,10 +1,13 @@
-// Models: parameters in and out, inference.
+// Models: parameters in and out, inference, gradients.
 #include <cstring>
+#include <numeric>
 
 #include "addon/entry.h"
 #include "addon/environment.h"
 #include "addon/inputs.h"
+#include "model/pass.h"
 #include "tensor/convert.h"
+#include "train/slots.h"
 
 namespace adaptune {
 namespace {
@@ -110,8 +113,8 @@ napi_value forward(const Call& call) {
   auto model = open_handle<DeviceModel>(call.argument(0, "model"));
   const EncoderConfig& config = model->model.config;
   BatchCopy batch = read_batch(call.argument(1, "batch"), config);
-  constexpr Output kOutputs[] = {Output::kLogits, Output::kPooled, Output::kCls};
-  const Output output = kOutputs[call.argument(2, "output").choice({"logits", "pooled", "cls"})];
+  constexpr Output kOutputs[] = {Output::kLogits, Output::kPooled, Output::kCls, Output::kHidden};
+  const Output output = kOutputs[call.argument(2, "output").choice({"logits", "pooled", "cls", "hidden"})];
   std::shared_ptr<Token> token = read_token(call.argument(3, "token"));
   const int64_t width = output == Output::kLogits ? config.classes : config.hidden;
   Device& device = *model->device;
@@ -119,12 +122,61 @@ napi_value forward(const Call& call) {
       call.env, device, std::move(token),
       [model, batch = std::move(batch), output, width](const Engine& engine) {
         const Batch view = batch.view();
-        const int64_t count = view.sequences * width;
+        const int64_t rows = output == Output::kHidden ? view.tokens : view.sequences, count = rows * width;
         Floats floats{Buffer(static_cast<size_t>(count) * sizeof(float)), count};
-        infer(engine, model->model, view, output, matrix(floats.buffer.as<float>(), view.sequences, width));
+        infer(engine, model->model, view, output, matrix(floats.buffer.as<float>(), rows, width));
         return floats;
       },
       to_array);
+}
+
+// Everything below the head trains: a gradient for each of its parameters.
+Plan whole_encoder(const EncoderConfig& config) {
+  LayerPlan layer;
+  layer.groups.resize(static_cast<size_t>(config.kv_heads));
+  layer.neurons.resize(static_cast<size_t>(config.feed_forward));
+  std::iota(layer.groups.begin(), layer.groups.end(), 0);
+  std::iota(layer.neurons.begin(), layer.neurons.end(), 0);
+  layer.extras = true;
+  Plan plan;
+  plan.layers.assign(static_cast<size_t>(config.layers), layer);
+  plan.embeddings = true, plan.head = false;
+  return plan;
+}
+
+napi_value to_gradients(napi_env env, const SlotList& list) {
+  std::vector<napi_value> items;
+  for (const Slot& slot : list.slots) {
+    const napi_value item = js_object(env);
+    js_set(env, item, "name", js_string(env, slot.name));
+    js_set(env, item, "data", js_float32_array(env, slot.grad.f32(), slot.grad.rows * slot.grad.cols));
+    items.push_back(item);
+  }
+  return js_array(env, items);
+}
+
+napi_value backward(const Call& call) {
+  auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  const EncoderConfig& config = model->model.config;
+  BatchCopy batch = read_batch(call.argument(1, "batch"), config);
+  const Value given = call.argument(2, "dhidden");
+  Copy<float> dhidden = given.float32_array();
+  const int64_t tokens = batch.view().tokens;
+  ADAPTUNE_CHECK(dhidden.count == tokens * config.hidden, E_ARGUMENT,
+                 "expected %lld x %lld floats for dhidden but received %lld", static_cast<long long>(tokens),
+                 static_cast<long long>(config.hidden), static_cast<long long>(dhidden.count));
+  std::shared_ptr<Token> token = read_token(call.argument(3, "token"));
+  Device& device = *model->device;
+  return start(
+      call.env, device, std::move(token),
+      [model, batch = std::move(batch), dhidden = std::move(dhidden), tokens](const Engine& engine) {
+        const EncoderConfig& config = model->model.config;
+        SlotList list = list_slots(model->model, whole_encoder(config));
+        const Matrix d = matrix(dhidden.buffer.as<float>(), tokens, config.hidden);
+        encoder_gradients(engine, model->model, batch.view(), d, list.gradients);
+        return list;
+      },
+      to_gradients);
 }
 
 }  // namespace
@@ -135,6 +187,7 @@ void add_model(napi_env env, napi_value exports) {
   add(env, exports, "setParameter", rejecting<set_parameter>);
   add(env, exports, "getParameter", rejecting<get_parameter>);
   add(env, exports, "forward", rejecting<forward>);
+  add(env, exports, "backward", rejecting<backward>);
 }
 
 }  // namespace adaptune

@@ -33,4 +33,9 @@ void enter_thread(const char* name) noexcept;
 int lock_file(const std::string& path);
 bool unlock_file(int lock) noexcept;  // false when it is no lock that is held here
 
+// A shared library for comparisons, loaded for the rest of the process. Throws E_FILE with the loader's
+// reason.
+void* open_library(const std::string& path);
+void* find_symbol(void* library, const char* name) noexcept;  // null when it has none of the name
+
 }  // namespace adaptune

@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -242,5 +243,16 @@ bool unlock_file(int lock) noexcept {
   close(lock);
   return true;
 }
+
+void* open_library(const std::string& path) {
+  // An empty name would be the program itself.
+  void* library = path.empty() ? nullptr : dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library != nullptr) return library;
+  const char* reason = path.empty() ? nullptr : dlerror();
+  fail(Code::E_FILE, "expected a shared library but received %s: %s", path.c_str(),
+       reason ? reason : "not loaded");
+}
+
+void* find_symbol(void* library, const char* name) noexcept { return dlsym(library, name); }
 
 }  // namespace adaptune

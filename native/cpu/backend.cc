@@ -7,7 +7,8 @@
 
 // One static library per instruction set that the builder adds; each object of it fills its part of the
 // table.
-#define ADAPTUNE_ISA_FAMILIES(X, isa) X(isa, gemm) X(isa, norm) X(isa, attention) X(isa, reduce) X(isa, adamw)
+#define ADAPTUNE_ISA_FAMILIES(X, isa) \
+  X(isa, gemm) X(isa, norm) X(isa, attention) X(isa, reduce) X(isa, adamw) X(isa, peak)
 #define ADAPTUNE_DECLARE(isa, family) extern "C" void adaptune_##isa##_##family(adaptune::IsaTable*);
 ADAPTUNE_ISA_FAMILIES(ADAPTUNE_DECLARE, scalar)
 #if defined(ADAPTUNE_HAS_AVX2)

@@ -46,9 +46,23 @@ void encoder_forward(const Pass& pass) {
   }
 }
 
+namespace {
+
+// dlast: gradient of the last layer's rows, overwritten. d [T,H]: where the layers below find theirs; dlast
+// itself when the last layer carries all rows.
+void layers_backward(const Pass& pass, const Matrix& dlast, const Matrix& d) {
+  for (int64_t layer = pass.config().layers - 1; layer >= 0 && layer >= pass.floor; --layer) {
+    const bool further = layer > pass.floor;  // has somebody below use for the input's gradient?
+    block_backward(pass, layer, pass.carries_all(layer) ? d : dlast, further ? d : Matrix{});
+    layer_done(pass.engine);
+  }
+  if (pass.floor < 0) embed_backward(pass, d);
+}
+
+}  // namespace
+
 void encoder_backward(const Pass& pass, const Matrix& dcls) {
-  const int64_t layers = pass.config().layers;
-  if (pass.floor >= layers) return;
+  if (pass.floor >= pass.config().layers) return;
   const ArenaScope scope(*pass.engine.activations);
   const Matrix d = pass.scratch(pass.batch.tokens, pass.config().hidden);
   if (!pass.cls_only) {
@@ -56,20 +70,23 @@ void encoder_backward(const Pass& pass, const Matrix& dcls) {
     pass.ops().gather_rows(pass.context(),
                            {.x = d, .index = pass.batch.offsets, .y = dcls, .add_back = true});
   }
-  for (int64_t layer = layers - 1; layer >= 0 && layer >= pass.floor; --layer) {
-    const bool further = layer > pass.floor;  // has somebody below use for the input's gradient?
-    block_backward(pass, layer, pass.carries_all(layer) ? d : dcls, further ? d : Matrix{});
-    layer_done(pass.engine);
-  }
-  if (pass.floor < 0) embed_backward(pass, d);
+  layers_backward(pass, dcls, d);
+}
+
+void encoder_gradients(const Engine& engine, const Model& model, const Batch& batch, const Matrix& dhidden,
+                       const Gradients& gradients) {
+  check(model.config, batch);
+  const Pass pass = begin_pass(engine, model, batch, &gradients, false, {}, nullptr);
+  encoder_forward(pass);
+  layers_backward(pass, dhidden, dhidden);
 }
 
 void infer(const Engine& engine, const Model& model, const Batch& batch, Output output, Matrix out) {
   check(model.config, batch);
-  const Pass pass = begin_pass(engine, model, batch, nullptr, true, {}, nullptr);
+  const Pass pass = begin_pass(engine, model, batch, nullptr, output != Output::kHidden, {}, nullptr);
   encoder_forward(pass);
   Matrix result = pass.saved.output;
-  if (output != Output::kCls) {
+  if (output == Output::kLogits || output == Output::kPooled) {
     const Head head = begin_head(engine, model, pass.saved.output, {});
     head_forward(head);
     result = output == Output::kPooled ? head.saved.pooled : head.saved.logits;

@@ -49,7 +49,8 @@ class Model {
 enum class Output : uint8_t {
   kLogits,  // [B,C]
   kPooled,  // tanh(pooler) [B,H]
-  kCls      // last hidden state of [CLS] [B,H]
+  kCls,     // last hidden state of [CLS] [B,H]
+  kHidden   // last hidden states of all tokens [T,H]
 };
 
 // How a running call hears of cancellation and tells of progress: both are called after each layer of each
@@ -68,7 +69,8 @@ struct Engine {
   const Monitor* monitor = nullptr;  // null: nobody listens
 };
 
-// Inference, dropout off. out: [B, C or H]. Bitwise the same for a text alone and in any batch.
+// Inference, dropout off. out: [B, C or H], [T,H] of kHidden. Bitwise the same for a text alone and in any
+// batch.
 void infer(const Engine& engine, const Model& model, const Batch& batch, Output output, Matrix out);
 
 }  // namespace adaptune

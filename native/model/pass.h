@@ -58,6 +58,11 @@ void encoder_forward(const Pass& pass);
 // dcls [B,H]: gradient of the last hidden states of [CLS]. Enters no layer below the floor.
 void encoder_backward(const Pass& pass, const Matrix& dcls);
 
+// Forward and backward of a batch, dropout off. dhidden [T,H]: gradient of the last hidden states of all
+// tokens, overwritten.
+void encoder_gradients(const Engine& engine, const Model& model, const Batch& batch, const Matrix& dhidden,
+                       const Gradients& gradients);
+
 // out [T,H] = dropout(norm(word + position + type))
 void embed_forward(const Pass& pass, const Matrix& out);
 void embed_backward(const Pass& pass, const Matrix& d);  // d [T,H] is overwritten

@@ -227,6 +227,11 @@ void gather_rows(const Context& context, const GatherRowsArgs& a) {
   inner(context).gather_rows(inner_context(context), a);
 }
 
+void multiply_add(const Context& context, const MultiplyAddArgs& a) {
+  Checker{"multiply_add"}.require(a.steps >= 1 && a.flops && a.mean, "steps, and places for flops and mean");
+  inner(context).multiply_add(inner_context(context), a);
+}
+
 }  // namespace
 
 #define ADAPTUNE_ENTRY(op, Args) .op = op,

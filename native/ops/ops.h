@@ -194,6 +194,16 @@ struct GatherRowsArgs {
   bool add_back = false;
 };
 
+// The most multiply-adds that a processor gives: on each of kMultiplyAddChains independent numbers, which
+// start at 0, 1, 2, ..., `steps` times x = x * 0.999f + 0.001f, in every lane of a vector, on every thread
+// some times over. For measuring: flops / time is the limit of all products of matrices.
+constexpr int64_t kMultiplyAddChains = 12;  // latency times ports, and no more registers than AVX2 has
+struct MultiplyAddArgs {
+  int64_t steps;
+  double* flops;  // 2 for each multiply-add that was done
+  double* mean;   // of the chains' last numbers
+};
+
 // The one list: the table below, the declarations of every backend and their tables follow from it.
 #define ADAPTUNE_OPS(X)              \
   X(gemm, GemmArgs)                  \
@@ -209,7 +219,8 @@ struct GatherRowsArgs {
   X(sum_squares, SumSquaresArgs)     \
   X(moments, MomentsArgs)            \
   X(adamw, AdamwArgs)                \
-  X(gather_rows, GatherRowsArgs)
+  X(gather_rows, GatherRowsArgs)     \
+  X(multiply_add, MultiplyAddArgs)
 
 #define ADAPTUNE_OP_POINTER(op, Args) void (*op)(const Context&, const Args&);
 #define ADAPTUNE_OP_FUNCTION(op, Args) void op(const Context&, const Args&);

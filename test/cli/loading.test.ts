@@ -63,6 +63,19 @@ describe('cli/loading', function () {
     expect(urls.filter((url) => /\/lib\/(native|model|train|cli)\//.test(url))).to.deep.equal([]);
   });
 
+  it('adaptune/kernels loads the addon and nothing of the trainer', async () => {
+    const script = `
+      import { columnSum, Device } from 'adaptune/kernels';
+      const device = Device.open({ threads: 1 });
+      const [sum] = await columnSum(device, { data: Float32Array.of(1, 2), rows: 2, cols: 1 });
+      if (sum !== 3) throw new Error('not added');
+      device.close();`;
+    const urls = await loaded(['--input-type=module', '--eval', script]);
+    expect(urls.filter((url) => url.includes('/lib/kernels/')).length).to.be.greaterThan(5);
+    expect([...packages(urls)]).to.deep.equal(['bindings', 'file-uri-to-path']);
+    expect(urls.filter((url) => /\/lib\/(model|train|select|cli)\//.test(url))).to.deep.equal([]);
+  });
+
   it('a missing addon is one error with remedies, and help still works', async () => {
     const env = { ADAPTUNE_BINARY: '/nonexistent/adaptune.node' };
     const { model, train } = await trainedModel();

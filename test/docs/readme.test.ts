@@ -96,7 +96,7 @@ describe('docs/readme', function () {
     for (const name of names) {
       expect(README).to.contain(`(examples/${name})`);
       for (const [, from] of readFileSync(url(`examples/${name}`), 'utf8').matchAll(/ from '([^']+)'/g))
-        expect(from, name).to.match(/^(?:adaptune(?:\/mining)?|node:.+|\.\/corpus\.mjs)$/);
+        expect(from, name).to.match(/^(?:adaptune(?:\/(?:mining|kernels))?|node:.+|\.\/corpus\.mjs)$/);
     }
   });
 });

@@ -330,6 +330,13 @@ Results gather(const Ops& ops, const Context& context) {
   return results;
 }
 
+// Every instruction set does another number of them: the numbers that they end with are the same.
+Results multiply_add(const Ops& ops, const Context& context, int64_t steps) {
+  double flops = 0, mean = 0;
+  ops.multiply_add(context, {steps, &flops, &mean});
+  return {{"mean", {mean}, static_cast<double>(steps)}, {"flops > 0", {flops > 0 ? 1.0 : 0.0}, 0}};
+}
+
 }  // namespace
 
 std::vector<Case> op_cases() {
@@ -382,6 +389,9 @@ std::vector<Case> op_cases() {
                (part & 2 ? ", columns" : ""),
            [=](const Ops& ops, const Context& c) { return adamw(ops, c, 7, width, part & 1, part & 2); }});
   cases.push_back({"gather rows", gather});
+  for (int64_t steps : {1, 1000})
+    cases.push_back({"multiply-adds, " + std::to_string(steps),
+                     [steps](const Ops& ops, const Context& c) { return multiply_add(ops, c, steps); }});
   return cases;
 }
 

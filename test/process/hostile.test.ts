@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { AdaptuneError } from '../../lib/errors.js';
 import { binding, type Binding } from '../../lib/native/binding.js';
+import type { KernelArguments, KernelName } from '../../lib/native/kernels.js';
 import { BATCH, CONFIG, LABELS, PLAN, STEP, open, type Tiny } from './tiny.js';
 
 const thrown = new Error('from a getter');
@@ -116,7 +117,15 @@ async function otherHandles(): Promise<unknown[]> {
   const addon = binding();
   const make = async () => {
     const { device, model } = await open('scalar', 1);
-    return [device, model, addon.createTrainer(model, PLAN), addon.createCalibration(model), addon.createToken()];
+    const kernel = addon.createKernel(device, 'columnSum', { x: matrix(2, 2) });
+    return [
+      device,
+      model,
+      addon.createTrainer(model, PLAN),
+      addon.createCalibration(model),
+      kernel,
+      addon.createToken(),
+    ];
   };
   const [opened, closed] = [await make(), await make()];
   for (const handle of closed.toReversed()) addon.close(handle as never);
@@ -131,6 +140,68 @@ async function otherHandles(): Promise<unknown[]> {
 
 /** Functions that read no argument. */
 const WITHOUT_ARGUMENTS = ['systemInfo', 'errorCodes', 'memory', 'createToken'] satisfies (keyof Binding)[];
+
+const matrix = (rows: number, cols: number) => ({ data: new Float32Array(rows * cols).fill(0.5), rows, cols });
+const PAIR = { data: Float32Array.of(1, 2), rows: 1, cols: 2 };
+
+/** Arguments that every kernel takes; as small as can be, and with everything that it can be given. */
+const KERNELS = {
+  gemm: {
+    kind: 'weightGrad',
+    a: matrix(3, 2),
+    b: matrix(3, 2),
+    aColumns: Int32Array.of(1),
+    bColumns: Int32Array.of(0, 1),
+    bias: Float32Array.of(1, 2),
+    residual: PAIR,
+    savePre: true,
+    activation: 'gelu',
+    activationGrad: 'tanh',
+    gradPre: PAIR,
+    moments: 'abs',
+    keepPacks: true,
+  },
+  layerNorm: { x: PAIR, residual: PAIR, gamma: new Float32Array(2), beta: new Float32Array(2), eps: 1e-5 },
+  layerNormBackward: {
+    dy: PAIR,
+    sum: PAIR,
+    mean: new Float32Array(1),
+    rstd: new Float32Array(1),
+    gamma: new Float32Array(2),
+  },
+  attention: { qkv: matrix(2, 6), offsets: Int32Array.of(0, 2), heads: 1, kvHeads: 1, headWidth: 2, scale: 0.5 },
+  attentionBackward: {
+    qkv: matrix(1, 6),
+    offsets: Int32Array.of(0, 1),
+    heads: 1,
+    kvHeads: 1,
+    headWidth: 2,
+    scale: 0.5,
+    out: PAIR,
+    lse: matrix(1, 1),
+    dout: PAIR,
+  },
+  moments: { x: matrix(2, 4), group: 2, form: 'signed' },
+  sumSquares: { x: PAIR, axis: 'rows' },
+  columnSum: { x: PAIR, columns: Int32Array.of(0) },
+  adamw: {
+    w: matrix(2, 2),
+    rows: Int32Array.of(1),
+    columns: Int32Array.of(0, 1),
+    grad: PAIR,
+    m: PAIR,
+    v: PAIR,
+    t: 1,
+    lr: 0.1,
+    beta1: 0.9,
+    beta2: 0.99,
+    eps: 1e-8,
+    weightDecay: 0.01,
+    gradScale: 1,
+  },
+  multiplyAdd: { steps: 1 },
+  blasGemm: { library: '/nowhere/at/all', kind: 'forward', a: PAIR, b: PAIR },
+} satisfies { [K in KernelName]: KernelArguments<K> };
 
 type Path = (string | number)[];
 
@@ -150,7 +221,7 @@ function replaced(value: unknown, [first, ...rest]: Path, by: unknown): unknown 
 
 describe('hostile values', function () {
   let tiny: Tiny;
-  let table: Partial<Record<keyof Binding, unknown[]>>;
+  let table: [keyof Binding, unknown[]][];
   let values: (() => unknown)[];
 
   before(async () => {
@@ -158,36 +229,41 @@ describe('hostile values', function () {
     const { device, model } = tiny;
     const trainer = binding().createTrainer(model, PLAN);
     const calibration = binding().createCalibration(model);
+    const kernel = binding().createKernel(device, 'columnSum', KERNELS.columnSum);
     const token = binding().createToken();
     const bias = 'pooler.dense.bias';
-    table = {
-      containerLimits: ['/nowhere'],
-      failAllocation: [0, false],
-      philox: [1, 2, 3, 4, 5],
-      lockFile: ['/nowhere/at/all'],
-      unlockFile: [-1],
-      openDevice: [{ threads: 1, isa: 'none' }],
-      createModel: [device, CONFIG],
-      modelParameters: [model],
-      setParameter: [model, bias, 'F32', new Uint8Array(CONFIG.hidden * 4), 0],
-      getParameter: [model, bias],
-      forward: [model, BATCH, 'logits', token],
-      createTrainer: [model, PLAN],
-      trainStep: [trainer, BATCH, LABELS, Float32Array.of(1, 1), STEP, token],
-      headStep: [trainer, new Float32Array(CONFIG.hidden * 2), LABELS, STEP],
-      freezeRows: [trainer],
-      trainerFloor: [trainer],
-      trainerSlots: [trainer],
-      getSlot: [trainer, 0, 'm'],
-      setSlot: [trainer, 0, 'm', new Float32Array(1)],
-      setSlotStep: [trainer, 0, 1],
-      createCalibration: [model],
-      calibrate: [calibration, BATCH, LABELS, 0.5, 0, token],
-      calibrationResult: [calibration, -1],
-      cancel: [binding().createToken()],
-      progress: [token],
-      close: [binding().createToken()],
-    };
+    table = [
+      ['containerLimits', ['/nowhere']],
+      ['failAllocation', [0, false]],
+      ['philox', [1, 2, 3, 4, 5]],
+      ['lockFile', ['/nowhere/at/all']],
+      ['unlockFile', [-1]],
+      ['openDevice', [{ threads: 1, isa: 'none' }]],
+      ['createModel', [device, CONFIG]],
+      ['modelParameters', [model]],
+      ['setParameter', [model, bias, 'F32', new Uint8Array(CONFIG.hidden * 4), 0]],
+      ['getParameter', [model, bias]],
+      ['forward', [model, BATCH, 'logits', token]],
+      ['createTrainer', [model, PLAN]],
+      ['trainStep', [trainer, BATCH, LABELS, Float32Array.of(1, 1), STEP, token]],
+      ['headStep', [trainer, new Float32Array(CONFIG.hidden * 2), LABELS, STEP]],
+      ['freezeRows', [trainer]],
+      ['trainerFloor', [trainer]],
+      ['trainerSlots', [trainer]],
+      ['getSlot', [trainer, 0, 'm']],
+      ['setSlot', [trainer, 0, 'm', new Float32Array(1)]],
+      ['setSlotStep', [trainer, 0, 1]],
+      ['createCalibration', [model]],
+      ['calibrate', [calibration, BATCH, LABELS, 0.5, 0, token]],
+      ['calibrationResult', [calibration, -1]],
+      ['backward', [model, BATCH, new Float32Array(7 * CONFIG.hidden), token]],
+      ['createKernel', [device, 'columnSum', KERNELS.columnSum]],
+      ['timeKernels', [[kernel], 1]],
+      ...Object.entries(KERNELS).map(([name, args]): [keyof Binding, unknown[]] => ['runKernel', [device, name, args]]),
+      ['cancel', [binding().createToken()]],
+      ['progress', [token]],
+      ['close', [binding().createToken()]],
+    ];
   });
   before(async () => {
     values = [...HOSTILE, ...(await otherHandles()).map((handle) => () => handle)];
@@ -196,13 +272,14 @@ describe('hostile values', function () {
 
   it('are at least 60, for every function of the addon', () => {
     expect(values.length).to.be.greaterThan(60);
-    expect([...Object.keys(table), ...WITHOUT_ARGUMENTS].sort()).to.deep.equal(Object.keys(binding()).sort());
+    const names = new Set([...table.map(([name]) => name), ...WITHOUT_ARGUMENTS]);
+    expect([...names].sort()).to.deep.equal(Object.keys(binding()).sort());
   });
 
   it('are refused with a code or taken, wherever they stand', async () => {
     const outcomes = new Map<string, number>();
-    for (const [name, valid] of Object.entries(table)) {
-      const call = binding()[name as keyof Binding] as (...args: unknown[]) => unknown;
+    for (const [name, valid] of table) {
+      const call = binding()[name] as (...args: unknown[]) => unknown;
       for (const path of places(valid))
         for (const [index, make] of values.entries()) {
           // The k-th allocation is a door for tests: a hostile k would arm it.
@@ -233,8 +310,8 @@ describe('hostile values', function () {
       const call = binding()[name] as (...args: unknown[]) => unknown;
       expect(typeof call(...values.map((make) => make())), name).to.equal('object');
     }
-    for (const [name, valid] of Object.entries(table)) {
-      const call = binding()[name as keyof Binding] as (...args: unknown[]) => unknown;
+    for (const [name, valid] of table) {
+      const call = binding()[name] as (...args: unknown[]) => unknown;
       for (const args of [[], valid.slice(0, 1), [...valid, ...values.map((make) => make())]]) {
         try {
           await call(...args);

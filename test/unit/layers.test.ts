@@ -20,13 +20,15 @@ const LIB: Record<string, string[]> = {
   errors: [],
   util: ['errors'],
   native: ['errors', 'util'],
+  kernels: ['errors', 'util', 'native'],
   mining: ['errors', 'util'],
   model: ['errors', 'util', 'native'],
   select: ['errors', 'util', 'native', 'model'],
   serve: ['errors', 'util', 'native', 'model'],
   train: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve'],
   index: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve', 'train'],
-  cli: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve', 'train', 'index'],
+  bench: ['errors', 'util', 'native', 'model', 'select', 'train'],
+  cli: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve', 'train', 'index', 'bench'],
 };
 
 function files(folder: string, pattern: RegExp): string[] {

@@ -147,6 +147,7 @@ struct IsaTable {
   void (*add_rows)(const float* a, const float* b, const float* c, int64_t count,
                    float* out);  // out = a + b (+ c)
   void (*adamw)(const AdamwRow&);
+  float (*multiply_add)(int64_t steps);  // ops.h: the mean of one lane
 };
 
 }  // namespace adaptune

@@ -1,4 +1,4 @@
-// Dropout, loss and the reductions over rows, columns and all.
+// Dropout, loss, the reductions over rows, columns and all, and the loop of multiply-adds.
 #include <cmath>
 
 #include "ops/dropout.h"
@@ -72,6 +72,17 @@ void moments(const Context&, const MomentsArgs& a) {
       merge(a.moments[unit], block);
     }
   }
+}
+
+void multiply_add(const Context&, const MultiplyAddArgs& a) {
+  double sum = 0;
+  for (int64_t chain = 0; chain < kMultiplyAddChains; ++chain) {
+    float x = static_cast<float>(chain);
+    for (int64_t step = 0; step < a.steps; ++step) x = std::fma(x, 0.999f, 0.001f);
+    sum += x;
+  }
+  *a.mean = sum / kMultiplyAddChains;
+  *a.flops = 2.0 * static_cast<double>(a.steps * kMultiplyAddChains);
 }
 
 }  // namespace adaptune::ref
