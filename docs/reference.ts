@@ -1,4 +1,5 @@
 /** The reference pages of this folder, made from the tables that the program itself uses. */
+import { command as bench } from '../lib/cli/commands/bench.js';
 import { command as build } from '../lib/cli/commands/build.js';
 import { command as doctor } from '../lib/cli/commands/doctor.js';
 import { command as evaluate } from '../lib/cli/commands/evaluate.js';
@@ -11,7 +12,7 @@ import { ERRORS, type ErrorCode } from '../lib/errors.js';
 import { kebab, legalValues, type OptionSpec } from '../lib/util/options.js';
 
 /** In the order of `adaptune --help`. */
-export const COMMANDS: readonly Syntax[] = [train, mine, evaluate, predict, doctor, build];
+export const COMMANDS: readonly Syntax[] = [train, mine, evaluate, predict, bench, doctor, build];
 
 const GENERATED = '<!-- Made by `npm run docs`; do not edit. -->';
 

@@ -35,6 +35,10 @@ const COMMANDS = new Map<string, Entry>([
   ['evaluate', entry('score a saved classifier on labelled texts', () => import('./commands/evaluate.js'))],
   ['predict', entry('label texts with a saved classifier', () => import('./commands/predict.js'))],
   [
+    'bench',
+    entry('time kernels, training steps and inference, beside other engines', () => import('./commands/bench.js')),
+  ],
+  [
     'doctor',
     entry('say what this machine offers and what is wrong with the installation', () => import('./commands/doctor.js')),
   ],

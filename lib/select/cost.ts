@@ -96,23 +96,32 @@ class LayerFlops {
 
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
 
+/** One layer after the other; `cut`: the top layer carries the [CLS] rows alone. */
+function stack(config: EncoderConfig, volume: Volume, cut: boolean): LayerFlops[] {
+  return Array.from({ length: config.layers }, (_, l) => {
+    return new LayerFlops(config, volume, cut && l === config.layers - 1 ? volume.texts : volume.tokens);
+  });
+}
+
+const forwardOf = (layers: LayerFlops[]) => sum(layers.map((layer) => layer.forward));
+
+/** F: FLOPs of the layers' products and attention in one forward pass of texts of these lengths, for their [CLS] states. */
+export function forwardFlops(config: EncoderConfig, lengths: ArrayLike<number>): number {
+  return forwardOf(stack(config, volumeOf(lengths), true));
+}
+
 /** cost(selection); `throughEmbeddings`: the embeddings train in every step (`full`). */
 function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: boolean) {
-  const stack = (volume: Volume, cut: boolean) =>
-    Array.from({ length: config.layers }, (_, l) => {
-      return new LayerFlops(config, volume, cut && l === config.layers - 1 ? volume.texts : volume.tokens);
-    });
-  const forwardOf = (layers: LayerFlops[]) => sum(layers.map((layer) => layer.forward));
   const volume = volumeOf(work.lengths);
-  const layers = stack(volume, true);
+  const layers = stack(config, volume, true);
   const forward = forwardOf(layers);
   const backwardAll = sum(layers.map((layer) => layer.backward(true)));
-  const full = 3 * forwardOf(stack(volumeOf(work.baseLengths), true));
+  const full = 3 * forwardFlops(config, work.baseLengths);
   const texts = Math.max(1, volume.texts);
   const headFitPass = 6 * work.headFitTexts * config.hidden * (config.hidden + config.classes);
   const headFit = (work.headFitTexts / texts) * forward + work.headFitPasses * headFitPass;
   // Dispersion is of all positions: calibration carries every row through the top layer.
-  const calibration = (work.calibrationTexts / texts) * 3 * forwardOf(stack(volume, false));
+  const calibration = (work.calibrationTexts / texts) * 3 * forwardOf(stack(config, volume, false));
   return (selection: readonly LayerSelection[]): number => {
     const floor = floorOf(selection);
     const toFloor = sum(layers.slice(floor).map((layer, i) => layer.backward(i > 0)));
