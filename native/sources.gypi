@@ -8,6 +8,6 @@
     "model_sources": ["native/model/config.cc", "native/model/parameters.cc", "native/model/model.cc", "native/model/activations.cc", "native/model/embed.cc", "native/model/attention.cc", "native/model/mlp.cc", "native/model/block.cc", "native/model/head.cc", "native/model/encoder.cc"],
     "train_sources": ["native/train/slots.cc", "native/train/trainer.cc", "native/train/calibration.cc"],
     "runtime_sources": ["native/runtime/job.cc", "native/runtime/device.cc"],
-    "addon_sources": ["native/addon/js.cc", "native/addon/handle.cc", "native/addon/environment.cc", "native/addon/inputs.cc", "native/addon/system.cc", "native/addon/model.cc", "native/addon/trainer.cc", "native/addon/calibration.cc", "native/addon/kernels.cc", "native/addon/timing.cc", "native/addon/addon.cc"]
+    "addon_sources": ["native/addon/js.cc", "native/addon/handle.cc", "native/addon/environment.cc", "native/addon/inputs.cc", "native/addon/system.cc", "native/addon/model.cc", "native/addon/trainer.cc", "native/addon/calibration.cc", "native/addon/products.cc", "native/addon/kernels.cc", "native/addon/timing.cc", "native/addon/addon.cc"]
   }
 }

@@ -48,10 +48,11 @@ export async function ownTrial(spec: object, env: NodeJS.ProcessEnv, signal: Abo
 export async function peerLines(
   command: string,
   args: readonly string[],
+  env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<Record<string, unknown>[]> {
   const [program = '', ...rest] = command.split(/\s+/).filter((word) => word !== '');
-  const lines = (await output(program, [...rest, ...args], {}, signal)).filter((line) => line.startsWith('{'));
+  const lines = (await output(program, [...rest, ...args], env, signal)).filter((line) => line.startsWith('{'));
   if (lines.length === 0) throw new AdaptuneError('E_ARGUMENT', `${command}: expected a line of JSON, came none`);
   return lines.map((line) => parsed(line, command));
 }

@@ -18,114 +18,8 @@ constexpr int64_t kMostFloats = int64_t{1} << 40;  // of one matrix
 constexpr int64_t kSafe = (int64_t{1} << 53) - 1;
 constexpr double kBelowOne = 1 - 0x1p-24;
 
-Copy<float> read_vector(const Value& value, int64_t count) {
-  Copy<float> copy = value.float32_array();
-  ADAPTUNE_CHECK(copy.count == count, E_ARGUMENT, "expected %lld floats for %s but received %lld",
-                 Long{count}, value.name().c_str(), Long{copy.count});
-  return copy;
-}
-
 float read_float(const Value& value, float otherwise, double low, double high) {
   return value.absent() ? otherwise : static_cast<float>(value.number(low, high));
-}
-
-// Columns or rows out of `end`; none given means all.
-std::vector<int32_t> read_selection(const Value& value, int64_t end) {
-  if (value.absent()) return {};
-  std::vector<int32_t> indices = read_indices(value, end);
-  if (indices.empty()) value.refuse("at least one index");
-  return indices;
-}
-int64_t selected(const std::vector<int32_t>& indices, int64_t all) {
-  return indices.empty() ? all : static_cast<int64_t>(indices.size());
-}
-const int32_t* index_or_null(const std::vector<int32_t>& indices) {
-  return indices.empty() ? nullptr : indices.data();
-}
-
-napi_value js_vector(napi_env env, const Grid& grid) {
-  return js_float32_array(env, grid.data(), grid.rows * grid.cols);
-}
-
-class Gemm final : public Kernel {
- public:
-  explicit Gemm(const Value& args) {
-    const GemmKind kind = static_cast<GemmKind>(args["kind"].choice({"forward", "inputGrad", "weightGrad"}));
-    a_ = read_grid(args["a"]), b_ = read_grid(args["b"]);
-    const bool weights = kind == GemmKind::kWeightGrad, forward = kind == GemmKind::kForward;
-    for (const char* key : {"aColumns", "bColumns"})
-      if (!weights && !args[key].absent()) args[key].refuse("undefined unless kind is weightGrad");
-    a_columns_ = read_selection(args["aColumns"], a_.cols);
-    b_columns_ = read_selection(args["bColumns"], b_.cols);
-    const int64_t shared = weights ? a_.rows : a_.cols, same = forward ? b_.cols : b_.rows;
-    ADAPTUNE_CHECK(shared == same, E_ARGUMENT, "expected %lld %s in %s.b, as %s.a has %s, but received %lld",
-                   Long{shared}, forward ? "columns" : "rows", args.name().c_str(), args.name().c_str(),
-                   weights ? "rows" : "columns", Long{same});
-    const int64_t m = weights ? selected(a_columns_, a_.cols) : a_.rows,
-                  n = forward ? b_.rows : selected(b_columns_, b_.cols);
-    c_ = Grid(m, n);
-    g_.kind = kind, g_.a = a_.view(), g_.c = c_.view();
-    if (weights) {
-      g_.b = b_.view(), g_.a_columns = index_or_null(a_columns_), g_.b_columns = index_or_null(b_columns_);
-    } else {
-      w_.values = b_.view(), w_.keep_packs = !args["keepPacks"].absent() && args["keepPacks"].boolean();
-      g_.w = &w_;
-    }
-    read_epilogue(args);
-  }
-
-  void run(const Engine& engine) override {
-    std::fill_n(moments_.as<Moments>(), moments_.bytes() / sizeof(Moments), Moments{});
-    engine.ops->gemm(engine.context, g_);
-  }
-
-  napi_value result(napi_env env) const override;
-
- private:
-  void read_epilogue(const Value& args) {
-    const int64_t m = c_.rows, n = c_.cols;
-    if (!args["bias"].absent()) bias_ = read_vector(args["bias"], n), g_.bias = bias_.data();
-    residual_ = read_optional_grid(args["residual"], m, n), g_.residual = residual_.view();
-    const std::vector<const char*> curves = {"none", "gelu", "tanh"};
-    const Value activation = args["activation"], gradient = args["activationGrad"], save = args["savePre"];
-    if (!activation.absent()) g_.activation = static_cast<Activation>(activation.choice(curves));
-    if (!save.absent() && save.boolean()) pre_ = Grid(m, n), g_.pre = pre_.view();
-    if (!gradient.absent()) g_.activation_grad = static_cast<Activation>(gradient.choice(curves));
-    if (g_.activation_grad != Activation::kNone)
-      grad_pre_ = read_grid(args["gradPre"], m, n), g_.grad_pre = grad_pre_.view();
-    const Value moments = args["moments"];
-    if (moments.absent()) return;
-    g_.moment_form = moments.choice({"signed", "abs"}) == 0 ? MomentForm::kSigned : MomentForm::kAbs;
-    moments_ = Buffer(static_cast<size_t>(n) * sizeof(Moments)), g_.moments = moments_.as<Moments>();
-  }
-
-  Grid a_, b_, residual_, grad_pre_, c_, pre_;
-  std::vector<int32_t> a_columns_, b_columns_;
-  Copy<float> bias_;
-  Buffer moments_;
-  Weight w_;
-  GemmArgs g_;
-};
-
-napi_value js_moments(napi_env env, const Buffer& buffer) {
-  const Moments* moments = buffer.as<const Moments>();
-  const int64_t count = static_cast<int64_t>(buffer.bytes() / sizeof(Moments));
-  Buffer mean(static_cast<size_t>(count) * sizeof(double)), m2(static_cast<size_t>(count) * sizeof(double));
-  for (int64_t i = 0; i < count; ++i)
-    mean.as<double>()[i] = moments[i].mean, m2.as<double>()[i] = moments[i].m2;
-  const napi_value result = js_object(env);
-  js_set(env, result, "count", js_number(env, count ? moments[0].count : 0));
-  js_set(env, result, "mean", js_float64_array(env, mean.as<double>(), count));
-  js_set(env, result, "m2", js_float64_array(env, m2.as<double>(), count));
-  return result;
-}
-
-napi_value Gemm::result(napi_env env) const {
-  const napi_value object = js_object(env);
-  js_set(env, object, "c", js_grid(env, c_));
-  if (pre_.buffer.data()) js_set(env, object, "pre", js_grid(env, pre_));
-  if (moments_.data()) js_set(env, object, "moments", js_moments(env, moments_));
-  return object;
 }
 
 class LayerNorm final : public Kernel {
@@ -379,7 +273,7 @@ constexpr struct {
   const char* name;
   std::unique_ptr<Kernel> (*read)(const Value&);
 } kKernels[] = {
-    {"gemm", make<Gemm>},
+    {"gemm", read_product},
     {"layerNorm", make<LayerNorm>},
     {"layerNormBackward", make<LayerNormBackward>},
     {"attention", make<AttentionForward>},
@@ -431,6 +325,43 @@ napi_value js_grid(napi_env env, const Grid& grid) {
   js_set(env, object, "rows", js_number(env, static_cast<double>(grid.rows)));
   js_set(env, object, "cols", js_number(env, static_cast<double>(grid.cols)));
   return object;
+}
+
+Copy<float> read_vector(const Value& value, int64_t count) {
+  Copy<float> copy = value.float32_array();
+  ADAPTUNE_CHECK(copy.count == count, E_ARGUMENT, "expected %lld floats for %s but received %lld",
+                 Long{count}, value.name().c_str(), Long{copy.count});
+  return copy;
+}
+
+std::vector<int32_t> read_selection(const Value& value, int64_t end) {
+  if (value.absent()) return {};
+  std::vector<int32_t> indices = read_indices(value, end);
+  if (indices.empty()) value.refuse("at least one index");
+  return indices;
+}
+int64_t selected(const std::vector<int32_t>& indices, int64_t all) {
+  return indices.empty() ? all : static_cast<int64_t>(indices.size());
+}
+const int32_t* index_or_null(const std::vector<int32_t>& indices) {
+  return indices.empty() ? nullptr : indices.data();
+}
+
+napi_value js_vector(napi_env env, const Grid& grid) {
+  return js_float32_array(env, grid.data(), grid.rows * grid.cols);
+}
+
+napi_value js_moments(napi_env env, const Buffer& buffer) {
+  const Moments* moments = buffer.as<const Moments>();
+  const int64_t count = static_cast<int64_t>(buffer.bytes() / sizeof(Moments));
+  Buffer mean(static_cast<size_t>(count) * sizeof(double)), m2(static_cast<size_t>(count) * sizeof(double));
+  for (int64_t i = 0; i < count; ++i)
+    mean.as<double>()[i] = moments[i].mean, m2.as<double>()[i] = moments[i].m2;
+  const napi_value result = js_object(env);
+  js_set(env, result, "count", js_number(env, count ? moments[0].count : 0));
+  js_set(env, result, "mean", js_float64_array(env, mean.as<double>(), count));
+  js_set(env, result, "m2", js_float64_array(env, m2.as<double>(), count));
+  return result;
 }
 
 std::unique_ptr<Kernel> read_kernel(const Value& name, const Value& arguments) {

@@ -5,14 +5,12 @@
 #include "addon/environment.h"
 #include "addon/handle.h"
 #include "base/error.h"
-#include "base/os.h"
 
 namespace adaptune {
 namespace {
 
 constexpr uint32_t kMostKernels = 64;
 constexpr int64_t kMostRuns = 100'000;
-constexpr size_t kLongestPath = 4096;
 
 napi_value run_kernel(const Call& call) {
   const auto device = open_handle<Device>(call.argument(0, "device"));
@@ -64,74 +62,7 @@ napi_value time_kernels(const Call& call) {
       });
 }
 
-// Row-major C = op(A) op(B). Int is 64 bits wide in builds whose symbols say so.
-template <class Int>
-using Sgemm = void (*)(int order, int trans_a, int trans_b, Int m, Int n, Int k, float alpha, const float* a,
-                       Int lda, const float* b, Int ldb, float beta, float* c, Int ldc);
-
-class BlasProduct final : public Kernel {
- public:
-  explicit BlasProduct(const Value& args) {
-    kind_ = static_cast<GemmKind>(args["kind"].choice({"forward", "inputGrad", "weightGrad"}));
-    a_ = read_grid(args["a"]), b_ = read_grid(args["b"]);
-    const bool weights = kind_ == GemmKind::kWeightGrad, forward = kind_ == GemmKind::kForward;
-    m_ = weights ? a_.cols : a_.rows, k_ = weights ? a_.rows : a_.cols, n_ = forward ? b_.rows : b_.cols;
-    const int64_t same = forward ? b_.cols : b_.rows;
-    ADAPTUNE_CHECK(same == k_, E_ARGUMENT, "expected %lld for the shared side of %s.b but received %lld",
-                   static_cast<long long>(k_), args.name().c_str(), static_cast<long long>(same));
-    find_function(args["library"]);
-    c_ = Grid(m_, n_);
-  }
-
-  void run(const Engine&) override {
-    if (wide_)
-      product<int64_t>(function_);
-    else
-      product<int>(function_);
-  }
-  napi_value result(napi_env env) const override { return js_grid(env, c_); }
-
- private:
-  // Names of the builds met: plain and 64-bit OpenBLAS, and those that SciPy and NumPy bring along.
-  void find_function(const Value& path) {
-    constexpr struct {
-      const char* name;
-      bool wide;
-    } kNames[] = {{"cblas_sgemm64_", true},
-                  {"scipy_cblas_sgemm64_", true},
-                  {"cblas_sgemm_64", true},
-                  {"cblas_sgemm", false},
-                  {"scipy_cblas_sgemm", false}};
-    void* library = open_library(path.string(kLongestPath));
-    for (const auto& known : kNames) {
-      function_ = find_symbol(library, known.name), wide_ = known.wide;
-      if (function_) return;
-    }
-    path.refuse("a library with cblas_sgemm");
-  }
-
-  template <class Int>
-  void product(void* function) const {
-    constexpr int kRowMajor = 101, kPlain = 111, kTransposed = 112;
-    const bool weights = kind_ == GemmKind::kWeightGrad, forward = kind_ == GemmKind::kForward;
-    const Int m = static_cast<Int>(m_), n = static_cast<Int>(n_), k = static_cast<Int>(k_);
-    reinterpret_cast<Sgemm<Int>>(function)(
-        kRowMajor, weights ? kTransposed : kPlain, forward ? kTransposed : kPlain, m, n, k, 1.0f, a_.data(),
-        static_cast<Int>(a_.cols), b_.data(), static_cast<Int>(b_.cols), 0.0f, c_.data(), n);
-  }
-
-  GemmKind kind_;
-  Grid a_, b_, c_;
-  int64_t m_, n_, k_;
-  void* function_ = nullptr;
-  bool wide_ = false;
-};
-
 }  // namespace
-
-std::unique_ptr<Kernel> read_blas_product(const Value& arguments) {
-  return std::make_unique<BlasProduct>(arguments);
-}
 
 void add_kernels(napi_env env, napi_value exports) {
   add(env, exports, "runKernel", rejecting<run_kernel>);

@@ -25,6 +25,7 @@ describe('cli/bench', function () {
     const out = space.at('now.json');
     const run = await cli(['bench', ...QUICK, '--out', out]);
     expect(run.code, run.stderr).to.equal(0);
+    expect(run.stdout).to.match(/\n1 thread: multiply-adds in registers [\d.]+ GFLOP\/s\n/);
     expect(run.stdout).to.match(/kernel +engine +threads +ms +spread +GFLOP\/s +of peak/);
     const report = JSON.parse(readFileSync(out, 'utf8')) as Report;
     expect(report).to.include({ what: 'kernels', rounds: 2 });

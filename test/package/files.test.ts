@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { MANIFEST, pack, ROOT } from './package.js';
 
 /** Bytes; prebuilt addons would be another budget. */
-const SIZE = 600_000;
+const SIZE = 700_000;
 const UNPACKED_SIZE = 2_500_000;
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');

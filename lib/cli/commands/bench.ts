@@ -1,6 +1,7 @@
 /** Times kernels, training steps and inference, beside other engines, and says what became slower. */
-import type { BenchOptions } from '../../bench/bench.js';
+import type { Summary } from '../../bench/bench.js';
 import type { Comparison } from '../../bench/compare.js';
+import type { BenchOptions } from '../../bench/contenders.js';
 import type { Report, Result } from '../../bench/report.js';
 import { SHAPE_NAMES, WHATS } from '../../bench/settings.js';
 import { AdaptuneError } from '../../errors.js';
@@ -81,6 +82,14 @@ function kernelRow(result: Result): (string | number)[] {
 }
 const KERNEL_HEAD = ['kernel', 'engine', 'threads', 'ms', 'spread', 'GFLOP/s', 'of peak', 'GB/s', 'x BLAS', 'more'];
 
+function summaryText({ threads, peak_gflops: peak, over_blas: blas, scaling }: Summary): string {
+  return [
+    `${threads} ${threads === 1 ? 'thread' : 'threads'}: multiply-adds in registers ${number(peak, one)} GFLOP/s`,
+    ...(blas ? [`products over BLAS ${two(blas.geometric_mean)} (geometric mean), least ${two(blas.least)}`] : []),
+    ...(scaling === null ? [] : [`gain of the threads ${percent(scaling, 0)} of the multiply-adds' gain (median)`]),
+  ].join('; ');
+}
+
 function stepRow(result: Result): (string | number)[] {
   return [
     result.name,
@@ -142,8 +151,10 @@ export const command: CommandSpec<typeof OPTIONS, BenchResult> = {
   print(report, { options }) {
     const { what, results, machine, comparison } = report;
     say(`${machine.cpu}, ${machine.isa}\n`);
-    if (what === 'kernels') say(table(KERNEL_HEAD, results.map(kernelRow)));
-    else say(table(STEP_HEAD, results.map(stepRow)));
+    if (what === 'kernels') {
+      say(table(KERNEL_HEAD, results.map(kernelRow)));
+      say(`\n${(report['summary'] as Summary[]).map(summaryText).join('\n')}`);
+    } else say(table(STEP_HEAD, results.map(stepRow)));
     if (comparison) say(`\n${comparisonText(comparison)}`);
     if (options.out !== null) note(`written to ${escapeControls(options.out)}`);
   },
