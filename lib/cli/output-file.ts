@@ -1,7 +1,7 @@
 /** What is checked about --out before any work is done for it. */
 import { dirname, extname } from 'node:path';
 import { AdaptuneError, type ErrorCode } from '../errors.js';
-import { requireWritable, statOrNull } from '../util/files.js';
+import { removeAbandoned, requireWritable, statOrNull } from '../util/files.js';
 
 const refusal = (code: ErrorCode, expected: string, path: string) =>
   new AdaptuneError(code, `--out: expected ${expected} but received ${JSON.stringify(path)}`);
@@ -13,10 +13,14 @@ export function endingOf<Ending extends string>(path: string, endings: readonly 
   return ending;
 }
 
-/** Its folder is there and can be written to, and none of the inputs would be overwritten: they hold what the output does not. */
+/**
+ * Its folder is there and can be written to, and none of the inputs would be overwritten: they hold what the output does
+ * not. What a killed command left behind for the same path is removed.
+ */
 export async function checkOutput(path: string, inputs: readonly (string | null)[]): Promise<void> {
   if (!(await statOrNull(dirname(path)))?.isDirectory) throw refusal('E_FILE', 'a file in an existing folder', path);
   await requireWritable(dirname(path));
+  await removeAbandoned(path);
   const there = await statOrNull(path);
   if (!there) return;
   if (there.isDirectory) throw refusal('E_FILE', 'a file, not a folder,', path);

@@ -6,7 +6,6 @@
  * Durability: data reach the disk by fsync before the name does by rename, and the folder is synced after it. Nothing is
  * deleted here but temporaries that the same call created, except by `remove`.
  */
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import {
@@ -15,6 +14,7 @@ import {
   mkdir,
   open,
   readdir,
+  readlink,
   realpath,
   rename as renameFile,
   rmdir,
@@ -26,10 +26,12 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AdaptuneError } from '../errors.js';
 import { record, through } from './faults.js';
+import { isAbandoned, placeOf, temporaryName } from './temporary.js';
 import { invalidUtf8At } from './utf8.js';
 
 export { operationCount, setFaultPlan, setRecorder } from './faults.js';
 export type { FaultPlan, Operation, Recorded } from './faults.js';
+export { isTemporary } from './temporary.js';
 
 export interface FileStat {
   /** Bytes. */
@@ -245,7 +247,7 @@ async function create(path: string, chunks: Chunks, name = path): Promise<void> 
  * it is written, synced and renamed, then the folder is synced. A kill leaves at most a name that `isTemporary` knows.
  */
 export async function writeAtomic(path: string, chunks: Chunks): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.adaptune-tmp`);
+  const temporary = join(dirname(path), temporaryName(basename(path), await here()));
   await create(temporary, chunks, path);
   try {
     await rename(temporary, path);
@@ -256,9 +258,20 @@ export async function writeAtomic(path: string, chunks: Chunks): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** Is this file name one that a killed `writeAtomic` left behind? */
-export function isTemporary(name: string): boolean {
-  return /^\..*\.[0-9a-f]{12}\.adaptune-tmp$/s.test(name);
+let place: string | undefined;
+
+/** Where the ids of processes are those of this one. */
+async function here(): Promise<string> {
+  return (place ??= placeOf(await readlink('/proc/self/ns/pid').catch(() => '')));
+}
+
+/** Removes what killed calls of `writeAtomic` left beside `path`, as far as that is possible; what live ones write stays. */
+export async function removeAbandoned(path: string): Promise<void> {
+  const folder = dirname(path);
+  const names = await list(folder).catch(() => []);
+  const at = await here();
+  for (const name of names.filter((other) => isAbandoned(other, basename(path), at)))
+    await removeFile(join(folder, name)).catch(() => {});
 }
 
 /**

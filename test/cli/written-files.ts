@@ -134,6 +134,8 @@ export class WrittenFile {
     const { signal, stderr } = await start(process.execPath, [CHILD, String(k), ...this.argv]).ended;
     expect(signal, `${this.name}, operation ${k}: ${stderr}`).to.equal('SIGKILL');
     await this.#check(old, `${this.name}: killed at operation ${k}`);
+    // The next call for the same path clears what the killed one left.
+    expect(readdirSync(this.folder).filter(isTemporary)).to.deep.equal([]);
   }
 }
 

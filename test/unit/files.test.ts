@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -173,7 +174,7 @@ describe('files', () => {
       }
     });
 
-    it('leaves the old or the new file when killed at any operation', () => {
+    it('leaves the old or the new file when killed at any operation, and what the next call removes', async () => {
       const script = (k: number) => `
         const files = await import(${JSON.stringify(door)});
         files.setFaultPlan({ k: ${k}, error: 'kill' });
@@ -187,9 +188,47 @@ describe('files', () => {
         expect(state()).to.equal(k <= 5 ? 'old' : 'n'.repeat(1000));
         const left = readdirSync(join(dir, 'out')).filter((name) => name !== 'state');
         expect(left.every(files.isTemporary)).to.equal(true);
-        for (const name of left) rmSync(join(dir, 'out', name));
+        await files.removeAbandoned(join(dir, 'out/state'));
+        expect(readdirSync(join(dir, 'out'))).to.deep.equal(['state']);
       }
     });
+  });
+
+  it('removes the temporaries of dead writers of the same file, and no others', async () => {
+    const path = join(dir, 'result.csv');
+    const script = `
+      const files = await import(${JSON.stringify(door)});
+      await files.writeAtomic(${JSON.stringify(path)}, (async function* () {
+        yield 'x'.repeat(2 ** 20);
+        console.log('begun');
+        await new Promise(() => setInterval(() => {}, 1000));
+      })());`;
+    const writer = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    const ended = once(writer, 'close');
+    await once(writer.stdout, 'data');
+    const [temporary] = readdirSync(dir);
+    const { pid } = writer;
+    expect(temporary)
+      .to.match(/^\.result\.csv\.[0-9a-f]{8}-\d+-/)
+      .and.to.contain(`-${pid}-`);
+    const another = (old: string, by: string) => temporary!.replace(old, by);
+    const others = [
+      another('result.csv', 'other.csv'),
+      another(`-${pid}-`, `-${process.pid}-`),
+      // Of another machine: its process ids say nothing here.
+      another(/csv\.([0-9a-f]{8})/.exec(temporary!)![1]!, '00000000'),
+      another('.adaptune-tmp', '.other-tmp'),
+    ];
+    for (const name of others) writeFileSync(join(dir, name), '');
+
+    await files.removeAbandoned(path);
+    expect(readdirSync(dir)).to.have.members([temporary, ...others]);
+    writer.kill('SIGKILL');
+    await ended;
+    await files.removeAbandoned(path);
+    expect(readdirSync(dir)).to.have.members(others);
+    // A folder that cannot be listed has nothing to be removed.
+    await files.removeAbandoned(join(dir, 'absent', 'result.csv'));
   });
 
   it('says how much space is missing', async () => {
