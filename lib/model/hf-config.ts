@@ -192,8 +192,13 @@ export function hfConfigText(
   labels: readonly string[],
   options: { initializerRange?: number; extra?: Readonly<Record<string, unknown>> } = {},
 ): string {
-  if (labels.length !== config.classes || new Set(labels).size !== labels.length) {
-    throw new AdaptuneError('E_LABELS', `expected ${config.classes} different labels, came ${show(labels)}`);
+  const twice = labels.find((label, id) => labels.indexOf(label) < id);
+  if (labels.length !== config.classes || twice !== undefined) {
+    const came = twice === undefined ? `${labels.length}` : `${show(twice)} twice`;
+    throw new AdaptuneError(
+      'E_LABELS',
+      `labels: expected ${config.classes} different ones, one for each class of the model, came ${came}`,
+    );
   }
   const object = (entries: (readonly [string, unknown])[]) =>
     `{\n${entries.map(([key, value]) => `    ${JSON.stringify(key)}: ${JSON.stringify(value)}`).join(',\n')}\n  }`;

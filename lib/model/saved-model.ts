@@ -124,8 +124,11 @@ function disagreement(
   if (vocabulary < tokenizer.vocabularySize) {
     return `expected a row of the word table for each of ${tokenizer.vocabularySize} tokens, came ${vocabulary}`;
   }
-  if (classes !== labels.length || encoder.labels?.some((label, id) => label !== labels[id])) {
-    return `expected the ${labels.length} labels of ${MANIFEST_NAME} in config.json, came others`;
+  if (classes !== labels.length)
+    return `expected the ${labels.length} labels of ${MANIFEST_NAME} in config.json, came ${classes}`;
+  const other = encoder.labels?.findIndex((label, id) => label !== labels[id]) ?? -1;
+  if (other >= 0) {
+    return `expected the labels of ${MANIFEST_NAME} in config.json, ${show(labels[other])} as label ${other}, came ${show(encoder.labels![other])}`;
   }
   if (tokenizer.maxLength !== maxLength) {
     return `expected the maxLength ${maxLength} of ${MANIFEST_NAME} in tokenizer_config.json, came ${tokenizer.maxLength}`;

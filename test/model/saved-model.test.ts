@@ -101,9 +101,16 @@ describe('saved model', () => {
 
   it('is refused when adaptune.json names other labels', async () => {
     const folder = await save('a', 1);
-    for (const labels of [LABELS.toReversed(), LABELS.slice(1), [...LABELS, 'x']]) {
+    const { length } = LABELS;
+    for (const [labels, came] of [
+      [LABELS.toReversed(), `${JSON.stringify(LABELS.at(-1))} as label 0, came ${JSON.stringify(LABELS[0])}`],
+      [LABELS.slice(1), `the ${length - 1} labels of adaptune.json in config.json, came ${length}`],
+      [[...LABELS, 'x'], `the ${length + 1} labels of adaptune.json in config.json, came ${length}`],
+    ] as const) {
       await writeModelManifest(folder, { labels, maxLength: 17 }, {});
-      expect((await refusal(folder)).code).to.equal('E_MODEL_MISMATCH');
+      const { code, message } = await refusal(folder);
+      expect(code).to.equal('E_MODEL_MISMATCH');
+      expect(message).to.contain(came);
     }
   });
 
