@@ -10,5 +10,6 @@ export { TRAIN_OPTIONS, type TrainOptions } from './train/options.js';
 export type { LabelledTexts } from './train/texts.js';
 export type { TrainResult } from './train/result.js';
 export type { TrainEvent, TrainHooks, TrainStage } from './train/run.js';
+export type { EpochEvaluation } from './train/state.js';
 export type { DeviceOptions } from './native/device.js';
 export type { Plan } from './select/plan.js';

@@ -158,10 +158,12 @@ async function evaluateEpoch(job: Finetuning, step: number, report: Report): Pro
   run.confirmCheckpoint();
   const epoch = step / batches.perEpoch;
   const loss = progress.lossSteps > 0 ? progress.lossSum / progress.lossSteps : 0;
-  progress.evaluations.push({ epoch, step, loss, macroF1: metrics.macroF1, accuracy: metrics.accuracy });
+  const evaluation = { epoch, step, loss, macroF1: metrics.macroF1, accuracy: metrics.accuracy };
+  progress.evaluations.push(evaluation);
   progress.lossSum = 0;
   progress.lossSteps = 0;
   if (progress.best === null || metrics.macroF1 > progress.best.macroF1) {
     progress.best = { epoch, step, macroF1: metrics.macroF1, checkpoint: checkpointName({ stage: 'train', step }) };
   }
+  run.hooks.onEpoch?.({ ...evaluation });
 }

@@ -43,8 +43,8 @@ const SAVE_FAILURES = 1;
  * a checkpoint that `resume` continues from, bit for bit as if it had never been stopped.
  */
 export async function train(input: TrainOptions & TrainHooks): Promise<TrainResult> {
-  const { signal, onProgress, onNote, ...rest } = requireObject(input, 'train');
-  const hooks = { signal, onProgress, onNote };
+  const { signal, onProgress, onEpoch, onNote, ...rest } = requireObject(input, 'train');
+  const hooks = { signal, onProgress, onEpoch, onNote };
   const options = resolveTrainOptions(rest);
   await checkRunFolder(options.out, options);
   const inputs = await readInputs(options);

@@ -1,6 +1,6 @@
 /** One run of the training job: its stages with their times, what it tells while it works, and how it stops. */
 import { AdaptuneError } from '../errors.js';
-import type { RunProgress } from './state.js';
+import type { EpochEvaluation, RunProgress } from './state.js';
 
 export const TRAIN_STAGES = [
   'tokenizer',
@@ -35,6 +35,8 @@ export interface TrainHooks {
   /** Finishes the step under way, writes a checkpoint, and rejects with E_INTERRUPTED. */
   signal?: AbortSignal | undefined;
   onProgress?: ((event: TrainEvent) => void) | undefined;
+  /** After each epoch: its mean training loss, and the scores of the validation texts. */
+  onEpoch?: ((epoch: EpochEvaluation) => void) | undefined;
   /** Remarks worth reading: heads created, a changed instruction set, an unsteady selection. */
   onNote?: ((note: string) => void) | undefined;
 }

@@ -133,7 +133,9 @@ describe('cli/output', function () {
     expect(stdout).to.contain('new tokens; texts are').and.to.contain('selected units').and.to.contain('saved in ');
     expect(stdout + stderr).not.to.match(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
     expect(
-      stderr.split('\n').filter((line) => !/^(note|mine|head fit|calibrate|tokens|units|evaluate): |^$/.test(line)),
+      stderr
+        .split('\n')
+        .filter((line) => !/^(note|mine|head fit|calibrate|tokens|units|evaluate|epoch 1 of 1): |^$/.test(line)),
     ).to.be.empty;
     const saved = JSON.parse(readFileSync(`${space.model}/adaptune.json`, 'utf8')) as Record<string, unknown>;
     expect(saved).to.have.property('options').that.includes({ model: 'scratch:tiny', epochs: 1, minUses: 2, lr: null });

@@ -1,5 +1,7 @@
 /** Progress: plain lines without a terminal, a bar on one, and nothing printed into the middle of it. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { MAIN, start, TINY, trainedModel } from './cli.js';
 
@@ -16,8 +18,18 @@ describe('cli/progress', function () {
     const { stderr } = space.printed;
     expect(stderr).not.to.match(/[\r\x1b█░]/);
     const stages = stderr.split('\n').flatMap((line) => /^([a-z ]+): .* in [\d.]+ s/.exec(line)?.[1] ?? []);
-    expect(stages).to.deep.equal(['mine', 'head fit', 'calibrate', 'tokens', 'units', 'evaluate']);
+    // The epoch's evaluation, and that of validation and test texts at the end.
+    expect(stages).to.deep.equal(['mine', 'head fit', 'calibrate', 'tokens', 'units', 'evaluate', 'evaluate']);
     expect(stderr).to.match(/^units: 2 of 2 steps in [\d.]+ s, loss \d\.\d{4}, epoch 1$/m);
+    // One line an epoch, behind that of its evaluation, with the scores that are reported at the end.
+    const epochs = /^evaluate: 28 of 28 texts in .*\nepoch 1 of 1: (.*)$/m.exec(stderr)![1]!;
+    const { metrics } = JSON.parse(readFileSync(join(space.model, 'adaptune.json'), 'utf8')) as {
+      metrics: { last_loss: number; validation: { macroF1: number; accuracy: number } };
+    };
+    const { macroF1, accuracy } = metrics.validation;
+    expect(epochs).to.equal(
+      `training loss ${metrics.last_loss.toFixed(4)}, validation macro-F1 ${macroF1.toFixed(3)}, accuracy ${accuracy.toFixed(3)}`,
+    );
   });
 
   const onTerminal = (args: string[], env: NodeJS.ProcessEnv = {}) => {

@@ -30,7 +30,14 @@ describe('train/job', function () {
 
   it('goes through its stages in order, tells how far it is, and times them', async () => {
     const events: TrainEvent[] = [];
-    const result = await tinyRun(newOut(), { test: sampleTexts(20, 4), onProgress: (event) => events.push(event) });
+    const epochs: unknown[] = [];
+    const result = await tinyRun(newOut(), {
+      test: sampleTexts(20, 4),
+      onProgress: (event) => events.push(event),
+      onEpoch: (epoch) => epochs.push(epoch),
+    });
+    expect(epochs).to.deep.equal(result.evaluations);
+    expect(epochs).to.have.length(2);
     const order = events.map(({ stage }) => stage).filter((stage, i, all) => stage !== all[i - 1]);
     const expected: TrainStage[] = [
       'mine',

@@ -3,7 +3,7 @@ import type { TrainResult } from '../../train/result.js';
 import type { TrainEvent } from '../../train/run.js';
 import { escapeControls } from '../../util/terminal.js';
 import type { CommandSpec } from '../command.js';
-import { count, duration, percent, say } from '../output.js';
+import { count, duration, note, percent, say } from '../output.js';
 import { share, type Progress } from '../progress.js';
 import { table } from '../table.js';
 import { metricsText, tokensText } from './shared.js';
@@ -32,6 +32,13 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
       ...options,
       signal,
       onProgress: (event) => progress.update(progressOf(event)),
+      onEpoch: ({ epoch, loss, macroF1, accuracy }) => {
+        progress.end();
+        note(
+          `epoch ${epoch} of ${options.epochs}: training loss ${loss.toFixed(4)}, ` +
+            `validation macro-F1 ${macroF1.toFixed(3)}, accuracy ${accuracy.toFixed(3)}`,
+        );
+      },
       onNote: (text) => progress.note(`note: ${escapeControls(text)}`),
     });
   },
