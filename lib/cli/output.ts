@@ -2,6 +2,7 @@
  * What the command line prints. People read stderr (progress) and stdout (results); with --json stdout carries exactly one
  * JSON object and everything else goes to stderr. Nothing here ends the process: a pipe would be cut at 64 KiB.
  */
+import { once } from 'node:events';
 import { AdaptuneError, ERRORS, type ErrorCode } from '../errors.js';
 import { escapeControls } from '../util/terminal.js';
 import { INTERRUPTED } from './interrupts.js';
@@ -24,6 +25,12 @@ export function watchStreams(): void {
 /** One line (or several) of text for people. */
 export function say(text: string): void {
   process.stdout.write(`${escapeControls(text, { keepNewlines: true })}\n`);
+}
+
+/** Says it, and waits for a slow reader: what he has not taken yet must not pile up. */
+export async function sayPaced(text: string): Promise<void> {
+  say(text);
+  if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
 }
 
 export function note(text: string): void {

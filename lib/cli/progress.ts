@@ -9,7 +9,8 @@ import { count, duration, note } from './output.js';
 export interface Progress {
   stage: string;
   done: number;
-  total: number;
+  /** Null while the end is not known. */
+  total: number | null;
   /** What is counted: `texts`, `steps`, `%`. */
   unit: string;
   /** Anything worth a glance: `loss 0.71`. */
@@ -38,8 +39,8 @@ export class ProgressLine {
     }
     this.#last = progress;
     if (this.#terminal) {
-      this.#bar ??= openBar(progress.stage);
-      this.#bar.setTotal(progress.total);
+      this.#bar ??= openBar(progress);
+      this.#bar.setTotal(progress.total ?? progress.done);
       this.#bar.update(progress.done, { words: this.#words(progress, now) });
     } else if (now - this.#shown >= PLAIN_INTERVAL_MS) {
       this.#shown = now;
@@ -71,19 +72,19 @@ export class ProgressLine {
   #words(progress: Progress, now: number): string {
     const { done, total, unit, detail } = progress;
     const rate = (done - this.#began.done) / Math.max((now - this.#began.at) / 1000, 1e-3);
-    const left = rate > 0 ? `, ${duration(Math.max(total - done, 0) / rate)} left` : '';
+    const left = total !== null && rate > 0 ? `, ${duration(Math.max(total - done, 0) / rate)} left` : '';
     const speed = rate > 0 && unit !== '%' ? `, ${rate < 10 ? rate.toFixed(1) : count(rate)}/s` : '';
     return `${counted(progress)}${speed}${left}${detail ? `, ${detail}` : ''}`;
   }
 }
 
 const counted = ({ done, total, unit }: Progress) =>
-  unit === '%' ? `${done} %` : `${count(done)} of ${count(total)} ${unit}`;
+  unit === '%' ? `${done} %` : `${count(done)}${total === null ? '' : ` of ${count(total)}`} ${unit}`;
 
-function openBar(stage: string): SingleBar {
+function openBar({ stage, total }: Progress): SingleBar {
   const bar = new SingleBar(
     {
-      format: `${escapeControls(stage)} {bar} {words}`,
+      format: `${escapeControls(stage)} ${total === null ? '' : '{bar} '}{words}`,
       stream: process.stderr,
       clearOnComplete: true,
       hideCursor: true,

@@ -2,11 +2,10 @@
  * Labelled texts from JSONL, CSV and TSV files, streamed: the format is the file's extension, the columns are named, and
  * whatever is wrong is E_DATA with its line.
  */
-import { Readable } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
 import { AdaptuneError } from '../errors.js';
+import { separatedRecords } from './csv.js';
 import { isObject, show } from './json.js';
-import { LINE_LIMIT, readLines } from './lines.js';
+import { readLines } from './lines.js';
 import type { Line } from './lines.js';
 
 export interface ReadTextsOptions {
@@ -37,7 +36,28 @@ interface Row {
   columns: readonly string[];
 }
 
+export interface TextRow {
+  text: string;
+  /** Null when the file has none. */
+  label: string | null;
+  /** From 1. */
+  line: number;
+}
+
 export async function readTexts(path: string, options: ReadTextsOptions): Promise<Texts> {
+  const texts: string[] = [];
+  const labels: string[] = [];
+  const lines: number[] = [];
+  for await (const { text, label, line } of readRows(path, options)) {
+    texts.push(text);
+    if (label !== null) labels.push(label);
+    lines.push(line);
+  }
+  return { texts, labels: labels.length > 0 ? labels : null, lines };
+}
+
+/** The rows as they come, of a pipe too: none is kept. */
+export async function* readRows(path: string, options: ReadTextsOptions): AsyncGenerator<TextRow> {
   const source = path === '-' ? 'standard input' : path;
   const textColumn = options.text ?? 'text';
   const labelColumn = options.label ?? 'label';
@@ -45,13 +65,12 @@ export async function readTexts(path: string, options: ReadTextsOptions): Promis
   const fail = (line: number, expected: string, came: string) =>
     new AdaptuneError('E_DATA', `${source}: line ${line}: expected ${expected}, came ${came}`);
 
-  const texts: string[] = [];
-  const labels: string[] = [];
-  const lines: number[] = [];
+  let first = 0;
   // Decided by the first row; a later row that differs is an error.
   let labelled = options.labels === 'required';
   for await (const row of rows(path, source, textColumn, options.labels === 'none')) {
-    if (texts.length === 0 && options.labels === 'optional') labelled = row.columns.includes(labelColumn);
+    if (first === 0 && options.labels === 'optional') labelled = row.columns.includes(labelColumn);
+    first ||= row.line;
     const need = (flag: '--text' | '--label', column: string): unknown => {
       const value = row.get(column);
       if (value === undefined)
@@ -61,18 +80,17 @@ export async function readTexts(path: string, options: ReadTextsOptions): Promis
     const text = need('--text', textColumn);
     if (typeof text !== 'string') throw fail(row.line, `a string in column ${show(textColumn)}`, show(text));
     if (emptyTexts === 'refuse' && text.trim() === '') throw fail(row.line, 'a text', 'an empty one');
+    let label: string | null = null;
     if (labelled)
-      labels.push(
-        labelOf(need('--label', labelColumn), (came) => fail(row.line, `a label in column ${show(labelColumn)}`, came)),
+      label = labelOf(need('--label', labelColumn), (came) =>
+        fail(row.line, `a label in column ${show(labelColumn)}`, came),
       );
     else if (options.labels === 'optional' && row.columns.includes(labelColumn)) {
-      throw fail(row.line, `no column ${show(labelColumn)}, as in line ${lines[0]}`, 'one');
+      throw fail(row.line, `no column ${show(labelColumn)}, as in line ${first}`, 'one');
     }
-    texts.push(text);
-    lines.push(row.line);
+    yield { text, label, line: row.line };
   }
-  if (texts.length === 0) throw new AdaptuneError('E_DATA', `${source}: expected at least one row, came none`);
-  return { texts, labels: labelled ? labels : null, lines };
+  if (first === 0) throw new AdaptuneError('E_DATA', `${source}: expected at least one row, came none`);
 }
 
 function named(columns: readonly string[]): string {
@@ -162,87 +180,25 @@ function isRow(text: string, textColumn: string): boolean {
 
 /** RFC 4180 with a header row; TSV is the same with tabs, so a field with a quote in it is written in quotes. */
 async function* separatedRows(path: string, source: string, delimiter: ',' | '\t'): AsyncGenerator<Row> {
+  const format = delimiter === ',' ? 'CSV' : 'TSV';
   const fail = (line: number, expected: string, came: string, cause?: unknown) =>
     new AdaptuneError('E_DATA', `${source}: line ${line}: expected ${expected}, came ${came}`, { cause });
-  const format = delimiter === ',' ? 'CSV' : 'TSV';
-  // First line of each record so far: the parser counts CRLF in quotes twice and blank lines to the next record.
-  const begins: number[] = [];
-  const parser = Readable.from(
-    records(readLines(path, { ends: true }), delimiter, begins, (line, came) => fail(line, format, came)),
-  ).compose(parse({ delimiter, record_delimiter: ['\r\n', '\n'], relax_column_count: true }));
-  let header: Map<string, number> | null = null;
-  let names: string[] = [];
-  let count = 0;
-  try {
-    for await (const record of parser as AsyncIterable<string[]>) {
-      const line = begins[count++]!;
-      if (header) {
-        const columns = header;
-        if (record.length !== names.length) throw fail(line, `${names.length} columns`, `${record.length}`);
-        yield {
-          line,
-          header: begins[0]!,
-          get: (column) => (columns.has(column) ? record[columns.get(column)!] : undefined),
-          columns: names,
-        };
-        continue;
-      }
-      names = record;
-      header = new Map(names.map((name, i) => [name, i]));
-      const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const wrong = (line: number, came: string, cause?: unknown) => fail(line, format, came, cause);
+  let header: { line: number; names: string[]; columns: Map<string, number> } | null = null;
+  for await (const { line, values } of separatedRecords(readLines(path, { ends: true }), delimiter, wrong)) {
+    if (header === null) {
+      const twice = values.find((name, i) => values.indexOf(name) !== i);
       if (twice !== undefined) throw fail(line, 'every column once', `${show(twice)} twice`);
+      header = { line, names: values, columns: new Map(values.map((name, i) => [name, i])) };
+      continue;
     }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    const parsed = typeof error['records'] === 'number' ? error['records'] : count;
-    const came = error.code.includes('QUOTE')
-      ? 'a misplaced quote (a field that holds quotes stands in quotes, with two for each of them)'
-      : error.message;
-    throw fail(begins[parsed] ?? 1, format, came, error);
+    const { names, columns } = header;
+    if (values.length !== names.length) throw fail(line, `${names.length} columns`, `${values.length}`);
+    yield {
+      line,
+      header: header.line,
+      get: (column) => (columns.has(column) ? values[columns.get(column)!] : undefined),
+      columns: names,
+    };
   }
-}
-
-/** What separates the columns of a header that has no delimiter but another one: spreadsheets write semicolons in many countries. */
-function otherDelimiter(header: string, delimiter: ',' | '\t'): string | null {
-  if (header.includes(delimiter)) return null;
-  if (/\S;\S/.test(header)) return 'semicolons';
-  if (header.trim().includes('\t')) return 'tabs (.tsv)';
-  return /\S,\S/.test(header) ? 'commas (.csv)' : null;
-}
-
-/**
- * Whole records in pieces of about 64 KiB (a stream costs per piece), without blank lines. A record goes on while a quote
- * is open, that is after an odd number of quotes: inside of quoted fields they are doubled.
- */
-async function* records(
-  lines: AsyncIterable<Line>,
-  delimiter: ',' | '\t',
-  begins: number[],
-  fail: (line: number, came: string) => AdaptuneError,
-): AsyncGenerator<string> {
-  let piece = '';
-  let open = false;
-  let length = 0;
-  for await (const { line, text } of lines) {
-    if (!open) {
-      if (text === '\n' || text === '\r\n') continue;
-      begins.push(line);
-      length = 0;
-      if (begins.length === 1) {
-        const other = otherDelimiter(text, delimiter);
-        if (other !== null) throw fail(line, `columns separated by ${other}`);
-      }
-    }
-    for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) open = !open;
-    length += text.length;
-    if (length > LINE_LIMIT)
-      throw fail(begins.at(-1)!, `a record of over ${LINE_LIMIT} characters (a quote never closed?)`);
-    piece += text;
-    if (!open && piece.length >= 1 << 16) {
-      yield piece;
-      piece = '';
-    }
-  }
-  if (piece) yield piece;
-  if (open) throw fail(begins.at(-1)!, 'a quote that is never closed');
 }
