@@ -36,8 +36,8 @@ export function headTensors(encoder: Encoder): TensorSource[] {
 
 /** E_COST_UNREACHABLE when no selection is as cheap as asked for: known before anything is measured. */
 export function checkReachable(planning: Planning): void {
-  const { cost } = planning.options;
-  if (cost === null) return;
+  const { method, cost } = planning.options;
+  if (method !== 'adapt' || cost === null) return;
   const work = workload(planning);
   const least = leastCost(planning.encoder.config, work);
   if (cost < least) throw unreachable(cost, least, work);
