@@ -87,7 +87,7 @@ describe('cli/token table', () => {
       const text = written(chosen, extension);
       expect(text).to.match(/^\ufeffid[,\t]phrase[,\t]/);
       expect(text.replaceAll('\r\n', '')).not.to.match(/[\r\n]/);
-      const [head, ...rows] = parse(text, { bom: true, delimiter: extension === '.csv' ? ',' : '\t' }) as string[][];
+      const [head, ...rows] = parse(text, { bom: true, delimiter: extension === '.csv' ? ',' : '\t' });
       expect(rows).to.have.length(PHRASES.length);
       const numbers = new Set(
         'pieces support occurrences uses ppl_u pieces_saved saved_per_1000 label_share label_base label_bits label_q'.split(
