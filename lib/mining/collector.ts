@@ -35,7 +35,7 @@ export class Collector {
   private readonly top: boolean;
 
   constructor(
-    private readonly options: ResolvedMiningOptions,
+    private readonly options: Pick<ResolvedMiningOptions, 'minSupport' | 'maxPatterns' | 'topK'>,
     sequences: number,
   ) {
     this.threshold = options.minSupport;

@@ -5,11 +5,14 @@ export const BARRIER = -2;
 /** An item below the minimum support: part of no pattern, but it takes a place in a gap. */
 export const RARE = -1;
 
+/** Beyond every position. */
+export const LAST = 0x7fffffff;
+
 /**
  * Sequences in one flat array: BARRIER, sequence 0, BARRIER, sequence 1, ..., BARRIER. Thanks to the separators every position
  * of a sequence has two neighbours, so searches need no bounds checks.
  *
- * Items are renumbered densely in ascending order of the input's values, so dense order is lexicographic order.
+ * Items are renumbered densely in ascending order of the input's values. All arrays lie in shared memory: threads search one copy.
  */
 export interface SequenceDatabase {
   /** Dense items, RARE or BARRIER. */
@@ -20,21 +23,57 @@ export interface SequenceDatabase {
   readonly starts: Int32Array;
   /** Input value of each dense item. */
   readonly alphabet: Int32Array;
+  /** Sequences that contain each dense item. */
+  readonly support: Int32Array;
+  /** Positions of each dense item, ascending: those of item i begin at `index[i]` and end before `index[i + 1]`. */
+  readonly positions: Int32Array;
+  readonly index: Int32Array;
+  /** Position of the same item after each position (it may lie in a later sequence), or LAST. */
+  readonly next: Int32Array;
   readonly count: number;
 }
 
-/** Number of sequences that contain each item; negative items are left out. */
-function countItems(sequences: readonly Int32Array[]): Map<number, number> {
-  const support = new Map<number, number>();
-  const last = new Map<number, number>();
-  sequences.forEach((sequence, index) => {
-    for (const item of sequence) {
-      if (item < 0 || last.get(item) === index) continue;
-      last.set(item, index);
-      support.set(item, (support.get(item) ?? 0) + 1);
+const shared = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(4 * length));
+
+/** Items numbered in the order in which they come, and the number of sequences that contain each. */
+interface Census {
+  /** Number of each item, or BARRIER, sequence after sequence. */
+  numbers: Int32Array;
+  /** By number. */
+  values: number[];
+  support: number[];
+}
+
+function takeCensus(sequences: readonly Int32Array[], places: number): Census {
+  const numbers = new Int32Array(places);
+  const numberOf = new Map<number, number>();
+  const values: number[] = [];
+  const support: number[] = [];
+  const last: number[] = [];
+  let end = 0;
+  for (let s = 0; s < sequences.length; s++) {
+    const sequence = sequences[s]!;
+    for (let i = 0; i < sequence.length; i++) {
+      const item = sequence[i]!;
+      let number = BARRIER;
+      if (item >= 0) {
+        const known = numberOf.get(item);
+        number = known ?? values.length;
+        if (known === undefined) {
+          numberOf.set(item, number);
+          values.push(item);
+          support.push(0);
+          last.push(-1);
+        }
+        if (last[number] !== s) {
+          last[number] = s;
+          support[number]! += 1;
+        }
+      }
+      numbers[end++] = number;
     }
-  });
-  return support;
+  }
+  return { numbers, values, support };
 }
 
 /**
@@ -46,38 +85,67 @@ export function buildDatabase(
   minSupport: number,
   keepRare: boolean,
 ): SequenceDatabase {
-  const support = countItems(sequences);
-  const frequent = [...support.keys()].filter((item) => (support.get(item) ?? 0) >= minSupport);
-  const alphabet = Int32Array.from(frequent).sort();
-  const dense = new Map<number, number>();
-  alphabet.forEach((item, index) => dense.set(item, index));
-
-  const places = sequences.reduce((sum, sequence) => sum + sequence.length, 0) + sequences.length + 1;
-  if (places > 0x7fffffff) {
+  const places = sequences.reduce((sum, sequence) => sum + sequence.length, 0);
+  if (places + sequences.length + 1 > 0x7fffffff) {
     throw new AdaptuneError('E_MINING', `expected at most 2^31 items in all sequences, got ${places}`);
   }
-  const items = new Int32Array(places);
-  const sequenceOf = new Int32Array(places);
-  const starts = new Int32Array(sequences.length + 1);
+  const { numbers, values, support } = takeCensus(sequences, places);
+  const frequent = [...values.keys()].filter((number) => support[number]! >= minSupport);
+  frequent.sort((a, b) => values[a]! - values[b]!);
+  const dense = new Int32Array(values.length).fill(RARE);
+  frequent.forEach((number, id) => (dense[number] = id));
+
+  let kept = sequences.length + 1;
+  for (const number of numbers) if (keepRare || number < 0 || dense[number]! >= 0) kept += 1;
+  const items = shared(kept);
+  const sequenceOf = shared(kept);
+  const starts = shared(sequences.length + 1);
+  const index = shared(frequent.length + 1);
   let end = 0;
+  let read = 0;
   items[end++] = BARRIER;
-  sequences.forEach((sequence, index) => {
-    starts[index] = end;
-    for (const item of sequence) {
-      const id = item < 0 ? BARRIER : (dense.get(item) ?? RARE);
+  for (let s = 0; s < sequences.length; s++) {
+    starts[s] = end;
+    for (let left = sequences[s]!.length; left > 0; left--) {
+      const number = numbers[read++]!;
+      const id = number < 0 ? BARRIER : dense[number]!;
       if (id === RARE && !keepRare) continue;
-      sequenceOf[end] = index;
+      if (id >= 0) index[id + 1]! += 1;
+      sequenceOf[end] = s;
       items[end++] = id;
     }
-    sequenceOf[end] = index;
+    sequenceOf[end] = s;
     items[end++] = BARRIER;
-  });
+  }
   starts[sequences.length] = end;
+
+  for (let id = 0; id < frequent.length; id++) index[id + 1]! += index[id]!;
+  const positions = shared(index[frequent.length]!);
+  const next = shared(end);
+  const free = index.slice();
+  for (let at = 0; at < end; at++) {
+    const id = items[at]!;
+    if (id < 0) continue;
+    const place = free[id]!++;
+    if (place > index[id]!) next[positions[place - 1]!] = at;
+    positions[place] = at;
+    next[at] = LAST;
+  }
+  const alphabet = shared(frequent.length);
+  const frequentSupport = shared(frequent.length);
+  frequent.forEach((number, id) => {
+    alphabet[id] = values[number]!;
+    frequentSupport[id] = support[number]!;
+  });
   return {
-    items: items.subarray(0, end),
-    sequenceOf: sequenceOf.subarray(0, end),
+    items,
+    sequenceOf,
     starts,
     alphabet,
+    support: frequentSupport,
+    positions,
+    index,
+    next,
     count: sequences.length,
   };
 }

@@ -1,6 +1,6 @@
-import type { Collector } from './collector.js';
 import { BARRIER, type SequenceDatabase } from './database.js';
-import { type Frame, Search } from './search.js';
+import { type Frame, Search, type Sink } from './search.js';
+import type { Tasks } from './tasks.js';
 
 /**
  * Closed patterns with at most `maxGap` items between neighbours (Li & Wang, Gap-BIDE, ICDM 2008). A projection holds every
@@ -12,26 +12,26 @@ export class GapSearch extends Search {
   constructor(
     database: SequenceDatabase,
     maxPattern: number,
-    collector: Collector,
+    sink: Sink,
+    tasks: Tasks,
     private readonly maxGap: number,
   ) {
-    super(database, maxPattern, collector);
+    super(database, maxPattern, sink, tasks);
   }
 
-  protected override extendRoot(): void {
-    const { items, sequenceOf } = this.database;
-    for (let at = 0; at < items.length; at++) {
-      const item = items[at]!;
-      if (item >= 0) this.tally.add(item, sequenceOf[at]!);
-    }
-    this.branch(2);
-    for (let at = 0; at < items.length; at++) this.place(items[at]!, at, at);
+  protected override project(positions: Int32Array): number {
+    this.reserve(2 * positions.length);
+    const { arena } = this;
+    for (let i = 0; i < positions.length; i++) arena[2 * i] = arena[2 * i + 1] = positions[i]!;
+    return 2 * positions.length;
   }
 
   protected override extend(frame: Frame): void {
-    this.followers(frame, (item, _begin, end) => this.tally.add(item, this.database.sequenceOf[end]!));
-    this.branch(2);
-    this.followers(frame, (item, begin, end) => this.place(item, begin, end));
+    const { sequenceOf } = this.database;
+    this.followers(frame, (item, _begin, end) => this.tally.add(item, sequenceOf[end]!));
+    if (this.branch(frame, this.tally.occurrences, 2)) {
+      this.followers(frame, (item, begin, end) => this.place(item, begin, end));
+    }
   }
 
   protected override isDominated(frame: Frame): boolean {
@@ -63,7 +63,7 @@ export class GapSearch extends Search {
       const sequence = sequenceOf[begin]!;
       this.preceding(begin, (item) => this.tally.add(item, sequence));
     }
-    const extended = this.tally.frequent(frame.support).length > 0;
+    const extended = this.tally.reaches(frame.support);
     this.tally.clear();
     return extended;
   }
@@ -105,7 +105,6 @@ export class GapSearch extends Search {
   }
 
   private place(item: number, begin: number, end: number): void {
-    if (item < 0) return;
     const slot = this.tally.slot[item]!;
     if (slot < 0) return;
     this.arena[slot] = begin;

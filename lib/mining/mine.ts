@@ -1,61 +1,92 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { AdaptuneError } from '../errors.js';
-import { BideSearch } from './bide.js';
 import { Collector, type Pattern } from './collector.js';
 import { buildDatabase } from './database.js';
-import { GapSearch } from './gap-bide.js';
-import { NgramSearch } from './ngram.js';
-import { type MiningOptions, resolveMiningOptions } from './options.js';
-import type { Search } from './search.js';
+import { openSearch } from './open-search.js';
+import { type MiningOptions, resolveMiningOptions, SLICE_MS } from './options.js';
+import { Tasks } from './tasks.js';
+import { Workers } from './workers.js';
 
-/** Milliseconds of work between two looks at the signal; also how long the event loop waits at most. */
-const SLICE_MS = 20;
+/** Jobs that are over before this many milliseconds never start a thread. */
+const PATIENCE_MS = 100;
 
 export interface MiningResult {
   patterns: Pattern[];
-  /** Patterns visited, by length. With `maxGap` 0 and a length bound these are all frequent patterns. */
+  /** Patterns visited, by length. With `maxGap` 0 and a length bound, and no limit reached, these are all frequent patterns. */
   visited: number[];
 }
 
-/** As `mineClosedSequences`, with the extent of the search. */
+/**
+ * As `mineClosedSequences`, with the extent of the search.
+ * @param patience Milliseconds before threads are started.
+ */
 export async function mineSequences(
   sequences: readonly Int32Array[],
   options: MiningOptions = {},
+  patience = PATIENCE_MS,
 ): Promise<MiningResult> {
+  const { signal, onProgress } = options;
   const resolved = resolveMiningOptions(options, sequences.length);
-  const { minSupport, maxGap, maxPattern } = resolved;
+  const { minSupport, maxGap, threads } = resolved;
+  throwIfAborted(signal);
   if (maxGap === Infinity && sequences.some((sequence) => sequence.some((item) => item < 0))) {
     throw new AdaptuneError(
       'E_ARGUMENT',
       'expected items of at least 0 without a gap limit, got a negative item (a barrier)',
     );
   }
+  const begin = performance.now();
   const database = buildDatabase(sequences, minSupport, maxGap !== Infinity);
   const collector = new Collector(resolved, sequences.length);
-  let search: Search;
-  if (maxGap === 0) search = new NgramSearch(database, maxPattern, collector);
-  else if (maxGap === Infinity) search = new BideSearch(database, maxPattern, collector);
-  else search = new GapSearch(database, maxPattern, collector, maxGap);
+  const tasks = Tasks.of(database, minSupport);
+  const search = openSearch(database, resolved, collector, tasks);
+  const workers = new Workers((items, support) => collector.add(items, support));
+  const report = (): void => {
+    tasks.threshold = collector.threshold;
+    onProgress?.({ done: tasks.done, patterns: collector.found });
+  };
 
-  for (let finished = false; !finished;) {
-    throwIfAborted(options.signal);
-    finished = search.advance(performance.now() + SLICE_MS);
-    options.onProgress?.({ done: search.done, patterns: collector.found });
-    if (!finished) await setImmediate();
+  try {
+    let idle = threads - 1;
+    for (let finished = false; !finished;) {
+      throwIfAborted(signal);
+      finished = search.advance(performance.now() + SLICE_MS);
+      report();
+      if (finished) break;
+      if (idle > 0 && performance.now() - begin > patience) {
+        const { maxPattern } = resolved;
+        workers.start(idle, { database, bounds: { maxGap, maxPattern }, tasks: tasks.shared });
+        idle = 0;
+      }
+      await setImmediate();
+    }
+    while (workers.working) {
+      await Promise.race([workers.ended(), setTimeout(SLICE_MS, undefined, { ref: false })]);
+      throwIfAborted(signal);
+      report();
+    }
+  } finally {
+    tasks.stop();
+    await workers.ended();
   }
-  return { patterns: collector.finish(), visited: Array.from(search.visited, (count) => count ?? 0) };
+  const length = Math.max(search.visited.length, workers.visited.length);
+  return {
+    patterns: collector.finish(),
+    visited: Array.from({ length }, (_, i) => (search.visited[i] ?? 0) + (workers.visited[i] ?? 0)),
+  };
 }
 
 /**
  * Closed frequent sequences: those that no longer pattern of the same support contains. Support = number of sequences that contain
- * the pattern. Runs in slices on the calling thread, so that the event loop goes on and `signal` is heard.
+ * the pattern. Runs in slices on the calling thread, so that the event loop goes on and `signal` is heard; jobs that take longer
+ * than a moment go on in worker threads too. The result does not depend on the number of threads.
  *
  * - `maxGap` Infinity: BIDE. A pattern is closed iff no super-sequence has its support.
  * - `maxGap` g: Gap-BIDE. At most g items between neighbours; closed iff no item put before or after it within the gap has its support.
  * - `maxGap` 0: the same for contiguous patterns, by the faster n-gram route.
  *
  * Items are integers >= 0; negative items are barriers that no pattern contains or spans (with a gap limit only).
- * The order is support descending, then items ascending. Throws E_ARGUMENT, E_MINING (more than `maxPatterns`), E_ABORTED.
+ * The order is support descending, then items ascending. Throws E_ARGUMENT, E_MINING (more than `maxPatterns`), E_ABORTED, E_MEMORY.
  */
 export async function mineClosedSequences(
   sequences: readonly Int32Array[],

@@ -1,4 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { AdaptuneError } from '../errors.js';
+
+/** Milliseconds of work between two looks at the signal and at other threads; also how long the event loop waits at most. */
+export const SLICE_MS = 20;
+/** A thread costs some ten megabytes, and the largest subtree bounds what many can gain. */
+const DEFAULT_THREADS = 8;
+const MAX_THREADS = 256;
 
 export interface MiningProgress {
   /** Share of the search that is done, 0 to 1, by the occurrences of the first item. */
@@ -18,6 +25,8 @@ export interface MiningOptions {
   topK?: number | undefined;
   /** More closed patterns than this are an error (E_MINING) that names the support that would fit. Default 1,000,000. */
   maxPatterns?: number | undefined;
+  /** Threads, the calling one included; small jobs use only that. Default: what the processor affinity allows, at most 8. */
+  threads?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: MiningProgress) => void) | undefined;
 }
@@ -30,6 +39,7 @@ export interface ResolvedMiningOptions {
   maxPattern: number;
   topK: number;
   maxPatterns: number;
+  threads: number;
 }
 
 function wholeNumber(name: string, value: number, least: number): number {
@@ -37,6 +47,14 @@ function wholeNumber(name: string, value: number, least: number): number {
     throw new AdaptuneError('E_ARGUMENT', `expected a whole number of at least ${least} for ${name}, got ${value}`);
   }
   return value;
+}
+
+function threadCount(threads: number): number {
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return threads;
+  throw new AdaptuneError(
+    'E_ARGUMENT',
+    `expected a whole number from 1 to ${MAX_THREADS} for threads, got ${String(threads)}`,
+  );
 }
 
 /** The least number of sequences that a minimum support (count or fraction) asks for. */
@@ -61,5 +79,6 @@ export function resolveMiningOptions(options: MiningOptions, sequences: number):
     maxPattern: wholeNumber('maxPattern', options.maxPattern ?? MINING_DEFAULTS.maxPattern, 1),
     topK: wholeNumber('topK', options.topK ?? Infinity, 1),
     maxPatterns: wholeNumber('maxPatterns', options.maxPatterns ?? MINING_DEFAULTS.maxPatterns, 1),
+    threads: threadCount(options.threads ?? Math.min(availableParallelism(), DEFAULT_THREADS)),
   };
 }

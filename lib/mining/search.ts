@@ -1,8 +1,8 @@
-import type { Collector } from './collector.js';
 import type { SequenceDatabase } from './database.js';
 import { Marks, Tally } from './tally.js';
+import type { Tasks } from './tasks.js';
 
-/** A pattern on the path from the root to the pattern that is being visited. */
+/** A pattern on the path from its first item to the pattern that is being visited. */
 export interface Frame {
   support: number;
   /** The pattern's projection: [begin, end) in the arena. */
@@ -10,15 +10,27 @@ export interface Frame {
   end: number;
   /** Some item can be put before every occurrence of the pattern, so no extension within the length bound is closed. */
   dominated: boolean;
-  /** Children: headers of HEADER ints in the arena, `next` to `last`. */
+  /** An item that follows the pattern has its support. */
+  extended: boolean;
+  /** Children: headers of HEADER ints in the arena from `first` to `last`, those from `next` on not yet visited. */
+  first: number;
   next: number;
   last: number;
+  /** Sum of their supports. */
+  childSupport: number;
   /** Arena top before the children were written. */
   mark: number;
 }
 
+/** Where patterns go. */
+export interface Sink {
+  /** The least support that still matters. It may rise. */
+  readonly threshold: number;
+  add(items: Int32Array, support: number): void;
+}
+
 /** A child's header: item, support, begin and end of its projection. */
-const HEADER = 4;
+export const HEADER = 4;
 
 /**
  * Depth-first search over patterns that grow at their end, with an explicit stack, so that it can stop at any pattern and let
@@ -31,154 +43,188 @@ export abstract class Search {
   protected arena = new Int32Array(1 << 12);
   protected readonly tally: Tally;
   protected readonly marks: Marks;
-  /** Dense items of the pattern being visited: the path without the root. */
+  /** Dense items of the pattern being visited. */
   protected readonly prefix: number[] = [];
   /** Patterns visited, by length; all frequent patterns when no subtree was pruned. */
   readonly visited: number[] = [];
   private top = 0;
+  /** By length of the pattern; `frames[0]` is not used. */
   private readonly frames: Frame[] = [];
-  private depth = 0;
-  private rootOccurrences = 0;
-  private rootDone = 0;
 
   constructor(
     protected readonly database: SequenceDatabase,
     private readonly maxPattern: number,
-    private readonly collector: Collector,
+    protected readonly sink: Sink,
+    private readonly tasks: Tasks,
   ) {
     this.tally = new Tally(database.alphabet.length);
     this.marks = new Marks(database.alphabet.length);
   }
 
-  /** Share of the search that is done, 0 to 1. */
-  get done(): number {
-    return this.rootOccurrences === 0 ? 1 : this.rootDone / this.rootOccurrences;
-  }
-
-  /** Works until all is done (true) or the clock (`performance.now`) passes the deadline (false). */
+  /** Works until there is no further task (true) or the clock (`performance.now`) passes the deadline (false). */
   advance(deadline: number): boolean {
-    if (this.frames.length === 0) this.openRoot();
     for (;;) {
-      const frame = this.frames[this.depth]!;
-      if (frame.next < frame.last) {
-        this.openChild(frame);
-        if (performance.now() > deadline) return false;
-      } else if (this.depth > 0) {
-        this.top = frame.mark;
-        this.prefix.pop();
-        this.depth -= 1;
+      const length = this.prefix.length;
+      if (length === 0) {
+        const item = this.tasks.take();
+        if (item === -1) return true;
+        this.openFirst(item);
       } else {
-        this.rootDone = this.rootOccurrences;
-        return true;
+        const frame = this.frames[length]!;
+        if (frame.next < frame.last) this.openChild(frame);
+        else this.close(frame);
       }
+      if (performance.now() > deadline) return false;
     }
   }
 
-  /** Counts in `tally` what follows the pattern, then calls `branch` and writes the children's projections to their slots. */
-  protected abstract extend(frame: Frame): void;
-  /** The same for the empty pattern. */
-  protected abstract extendRoot(): void;
+  /** Writes the projection of a pattern of one item to the arena from 0 and returns its size. */
+  protected abstract project(positions: Int32Array): number;
+  /** Counts in `tally` what follows the pattern, then calls `branch` and, if that says so, writes the children's projections to their slots. */
+  protected abstract extend(frame: Frame, parent: Frame | null): void;
   /** Whether some item can be put before (or into) the pattern in every occurrence that an extension can grow from. */
   protected abstract isDominated(frame: Frame): boolean;
-  /** Whether some item put before (or into) the pattern leaves the support as it is. */
+  /** Whether some item put before (or into) the pattern leaves the support as it is. Called after `isDominated`, which said no. */
   protected abstract extendsBackward(frame: Frame): boolean;
-  /** Called when a pattern joins the path. */
-  protected enter(_frame: Frame, _depth: number): void {}
 
   /**
-   * Makes a child of each frequent item counted, with room for `occurrences x width` ints of projection each, and sets
-   * `tally.slot` to where they begin.
+   * Makes a child of each frequent item counted, with room for `width` ints of projection for each of its `entries`, and sets
+   * `tally.slot` to where they begin. False when there is nothing to write.
    */
-  protected branch(width: number): void {
-    const frame = this.frames[this.depth]!;
-    const { occurrences, support, slot } = this.tally;
-    const items = this.tally.frequent(this.collector.threshold);
-    let free = this.top + HEADER * items.length;
-    let room = free;
-    for (const item of items) room += width * occurrences[item]!;
+  protected branch(frame: Frame, entries: Int32Array, width: number): boolean {
+    const { seen, size, support, slot } = this.tally;
+    const { threshold } = this.sink;
+    const length = this.prefix.length + 1;
+    let room = this.top;
+    let children = 0;
+    for (let i = 0; i < size; i++) {
+      const item = seen[i]!;
+      const itemSupport = support[item]!;
+      if (itemSupport < threshold) continue;
+      if (itemSupport === frame.support) frame.extended = true;
+      children += 1;
+      frame.childSupport += itemSupport;
+      room += HEADER + width * entries[item]!;
+    }
+    if (children === 0) return false;
+    if (length === this.maxPattern) {
+      // Nothing longer is within the bound, so nothing absorbs them.
+      this.visited[length] = (this.visited[length] ?? 0) + children;
+      for (let i = 0; i < size; i++) {
+        const item = seen[i]!;
+        if (support[item]! < threshold) continue;
+        this.prefix.push(item);
+        this.emit(support[item]!);
+        this.prefix.pop();
+      }
+      return false;
+    }
     this.reserve(room);
-    frame.next = this.top;
-    for (const item of items) {
-      const end = free + width * occurrences[item]!;
-      this.arena[this.top++] = item;
-      this.arena[this.top++] = support[item]!;
-      this.arena[this.top++] = free;
-      this.arena[this.top++] = end;
+    const { arena } = this;
+    let header = this.top;
+    let free = header + HEADER * children;
+    frame.first = frame.next = header;
+    for (let i = 0; i < size; i++) {
+      const item = seen[i]!;
+      if (support[item]! < threshold) continue;
+      const end = free + width * entries[item]!;
+      arena[header] = item;
+      arena[header + 1] = support[item]!;
+      arena[header + 2] = free;
+      arena[header + 3] = end;
+      header += HEADER;
       slot[item] = free;
       free = end;
     }
-    frame.last = this.top;
+    frame.last = header;
     this.top = free;
+    return true;
   }
 
-  private openRoot(): void {
-    this.push(this.database.count, 0, 0, false);
-    this.extendRoot();
-    this.tally.clear();
-    const root = this.frames[0]!;
-    for (let at = root.next; at < root.last; at += HEADER) {
-      this.rootOccurrences += this.arena[at + 3]! - this.arena[at + 2]!;
+  /** Room for `size` ints in the arena. What was read from `this.arena` before is stale. */
+  protected reserve(size: number): void {
+    if (size <= this.arena.length) return;
+    const larger = new Int32Array(Math.max(size, 2 * this.arena.length));
+    larger.set(this.arena.subarray(0, this.top));
+    this.arena = larger;
+  }
+
+  private openFirst(item: number): void {
+    const { index, positions, support } = this.database;
+    this.prefix.push(item);
+    if (support[item]! < this.sink.threshold) {
+      this.push(0, 0, 0, false);
+      return;
     }
+    this.top = this.project(positions.subarray(index[item], index[item + 1]));
+    this.visit(this.push(support[item]!, 0, this.top, false));
   }
 
   private openChild(parent: Frame): void {
-    const item = this.arena[parent.next]!;
-    const support = this.arena[parent.next + 1]!;
-    const begin = this.arena[parent.next + 2]!;
-    const end = this.arena[parent.next + 3]!;
+    const { arena } = this;
+    const at = parent.next;
     parent.next += HEADER;
-    if (this.depth === 0) this.rootDone += end - begin;
-    if (support < this.collector.threshold) return;
+    const support = arena[at + 1]!;
+    if (support < this.sink.threshold) return;
+    this.prefix.push(arena[at]!);
+    this.visit(this.push(support, arena[at + 2]!, arena[at + 3]!, parent.dominated));
+  }
 
-    this.depth += 1;
-    this.prefix.push(item);
-    const length = this.depth;
-    const frame = this.push(support, begin, end, parent.dominated);
+  private visit(frame: Frame): void {
+    const length = this.prefix.length;
     this.visited[length] = (this.visited[length] ?? 0) + 1;
-    this.enter(frame, length);
     if (length === this.maxPattern) {
-      // Nothing longer is within the bound, so nothing absorbs it.
-      this.emit(support);
+      this.emit(frame.support);
       return;
     }
     frame.dominated ||= this.isDominated(frame);
     // Under a length bound, patterns of exactly that length are closed whatever dominates their prefix.
     if (frame.dominated && this.maxPattern === Infinity) return;
-    this.extend(frame);
+    this.extend(frame, length === 1 ? null : this.frames[length - 1]!);
     this.tally.clear();
-    if (!frame.dominated && !this.extendsForward(frame) && !this.extendsBackward(frame)) this.emit(support);
+    if (!frame.dominated && !frame.extended && !this.extendsBackward(frame)) this.emit(frame.support);
   }
 
-  private extendsForward(frame: Frame): boolean {
-    for (let at = frame.next; at < frame.last; at += HEADER) {
-      if (this.arena[at + 1] === frame.support) return true;
-    }
-    return false;
+  private close(frame: Frame): void {
+    this.top = frame.mark;
+    const item = this.prefix.pop()!;
+    if (this.prefix.length === 0) this.tasks.finish(item);
   }
 
   private emit(support: number): void {
     const { alphabet } = this.database;
-    this.collector.add(
-      Int32Array.from(this.prefix, (item) => alphabet[item]!),
-      support,
-    );
+    const items = new Int32Array(this.prefix.length);
+    for (let i = 0; i < items.length; i++) items[i] = alphabet[this.prefix[i]!]!;
+    this.sink.add(items, support);
   }
 
   /** Frames are reused: one object per depth, however many patterns are visited. */
   private push(support: number, begin: number, end: number, dominated: boolean): Frame {
-    const frame = (this.frames[this.depth] ??= {} as Frame);
+    const { top } = this;
+    const frame = this.frames[this.prefix.length];
+    if (frame === undefined) {
+      const made = {
+        support,
+        begin,
+        end,
+        dominated,
+        extended: false,
+        first: top,
+        next: top,
+        last: top,
+        childSupport: 0,
+        mark: top,
+      };
+      this.frames[this.prefix.length] = made;
+      return made;
+    }
     frame.support = support;
     frame.begin = begin;
     frame.end = end;
     frame.dominated = dominated;
-    frame.next = frame.last = frame.mark = this.top;
+    frame.extended = false;
+    frame.first = frame.next = frame.last = frame.mark = top;
+    frame.childSupport = 0;
     return frame;
-  }
-
-  private reserve(size: number): void {
-    if (size <= this.arena.length) return;
-    const larger = new Int32Array(Math.max(size, 2 * this.arena.length));
-    larger.set(this.arena.subarray(0, this.top));
-    this.arena = larger;
   }
 }

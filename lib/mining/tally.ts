@@ -3,22 +3,24 @@
  * in ascending order of their sequence. Cleared in time proportional to what was counted.
  */
 export class Tally {
-  /** Occurrences of each item. */
+  /** Occurrences of each item; not kept by `addRow`. */
   readonly occurrences: Int32Array;
   /** Sequences of each item. */
   readonly support: Int32Array;
   /** Free for the owner's use between counting and `clear`: where the next occurrence of an item goes; -1 = nowhere. */
   readonly slot: Int32Array;
+  /** The items counted: `seen[0]` to `seen[size - 1]`. */
+  readonly seen: Int32Array;
+  size = 0;
   private readonly last: Int32Array;
-  private readonly seen: Int32Array;
-  private size = 0;
 
   constructor(alphabet: number) {
     this.occurrences = new Int32Array(alphabet);
     this.support = new Int32Array(alphabet);
     this.slot = new Int32Array(alphabet).fill(-1);
     this.last = new Int32Array(alphabet).fill(-1);
-    this.seen = new Int32Array(alphabet);
+    // One more than there are items: `addLast` writes before it knows.
+    this.seen = new Int32Array(alphabet + 1);
   }
 
   add(item: number, sequence: number): void {
@@ -26,17 +28,37 @@ export class Tally {
     if (last === -1) this.seen[this.size++] = item;
     if (last !== sequence) {
       this.last[item] = sequence;
-      this.support[item] = this.support[item]! + 1;
+      this.support[item]! += 1;
     }
-    this.occurrences[item] = this.occurrences[item]! + 1;
+    this.occurrences[item]! += 1;
   }
 
-  /** Items with at least this support, ascending. */
-  frequent(minSupport: number): Int32Array {
-    return this.seen
-      .subarray(0, this.size)
-      .filter((item) => this.support[item]! >= minSupport)
-      .sort();
+  /**
+   * Counts each different item of [begin, end), the end of a sequence, at its last place there: where `next`, the place of the same
+   * item after it, lies beyond. Arithmetic, for a branch would be mispredicted.
+   */
+  addLast(items: Int32Array, next: Int32Array, begin: number, end: number): void {
+    const { support, seen } = this;
+    for (let at = begin; at < end; at++) {
+      const isLast = (end - next[at]!) >>> 31;
+      const item = items[at]!;
+      const before = support[item]!;
+      seen[this.size] = item;
+      this.size += ((before - 1) >>> 31) & isLast;
+      support[item] = before + isLast;
+    }
+  }
+
+  /** Sets the support of an item that was not counted yet. */
+  set(item: number, support: number): void {
+    this.seen[this.size++] = item;
+    this.support[item] = support;
+  }
+
+  /** Whether some item has at least this support. */
+  reaches(minSupport: number): boolean {
+    for (let i = 0; i < this.size; i++) if (this.support[this.seen[i]!]! >= minSupport) return true;
+    return false;
   }
 
   clear(): void {

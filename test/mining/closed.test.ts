@@ -5,6 +5,7 @@ import { Collector } from '../../lib/mining/collector.js';
 import { buildDatabase } from '../../lib/mining/database.js';
 import { GapSearch } from '../../lib/mining/gap-bide.js';
 import { NgramSearch } from '../../lib/mining/ngram.js';
+import { Tasks } from '../../lib/mining/tasks.js';
 import { bruteForceClosed, show } from './brute-force.js';
 
 const letters = (...words: string[]): Int32Array[] =>
@@ -104,7 +105,7 @@ describe('closed sequences: random databases against brute force', function () {
           const database = buildDatabase(sets(...rows), minSupport, true);
           const [byNgrams, byGaps] = [NgramSearch, GapSearch].map((Kind) => {
             const collector = new Collector(options, rows.length);
-            new Kind(database, maxPattern, collector, 0).advance(Infinity);
+            new Kind(database, maxPattern, collector, Tasks.of(database, minSupport), 0).advance(Infinity);
             return show(collector.finish());
           });
           expect(byNgrams).to.deep.equal(byGaps);
