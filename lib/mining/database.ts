@@ -77,8 +77,8 @@ function takeCensus(sequences: readonly Int32Array[], places: number): Census {
 }
 
 /**
- * @param keepRare Keep places of infrequent items (gaps are counted in places). Without gap limits they can go: an infrequent
- * item is in no frequent pattern and extends none.
+ * @param keepRare Keep places of infrequent items, and barriers: gaps are counted in places. Without gap limits infrequent items can
+ * go, for they are in no frequent pattern and extend none; barriers have no meaning then, and throw E_ARGUMENT.
  */
 export function buildDatabase(
   sequences: readonly Int32Array[],
@@ -90,6 +90,12 @@ export function buildDatabase(
     throw new AdaptuneError('E_MINING', `expected at most 2^31 items in all sequences, got ${places}`);
   }
   const { numbers, values, support } = takeCensus(sequences, places);
+  if (!keepRare && numbers.includes(BARRIER)) {
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      'expected items of at least 0 without a gap limit, got a negative item (a barrier)',
+    );
+  }
   const frequent = [...values.keys()].filter((number) => support[number]! >= minSupport);
   frequent.sort((a, b) => values[a]! - values[b]!);
   const dense = new Int32Array(values.length).fill(RARE);

@@ -8,7 +8,7 @@ export {
   resolveSupport,
 } from './options.js';
 export { comparePatterns, type Pattern } from './collector.js';
-export { formatSpmf, parseSpmf } from './spmf.js';
+export { formatSpmf, parseSpmf, spmfChunks } from './spmf.js';
 export {
   buildCorpus,
   type Corpus,

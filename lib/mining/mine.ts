@@ -29,12 +29,6 @@ export async function mineSequences(
   const resolved = resolveMiningOptions(options, sequences.length);
   const { minSupport, maxGap, threads } = resolved;
   throwIfAborted(signal);
-  if (maxGap === Infinity && sequences.some((sequence) => sequence.some((item) => item < 0))) {
-    throw new AdaptuneError(
-      'E_ARGUMENT',
-      'expected items of at least 0 without a gap limit, got a negative item (a barrier)',
-    );
-  }
   const begin = performance.now();
   const database = buildDatabase(sequences, minSupport, maxGap !== Infinity);
   const collector = new Collector(resolved, sequences.length);

@@ -2,6 +2,10 @@ import { AdaptuneError } from '../errors.js';
 import type { Pattern } from './collector.js';
 
 const LARGEST_ITEM = 0x7fffffff;
+/** Lines of a chunk of output. */
+const CHUNK_LINES = 1024;
+
+const [TAB, LINE_FEED, RETURN, SPACE, MINUS, ZERO, NINE] = [9, 10, 13, 32, 45, 48, 57];
 
 /**
  * Reads the text format of SPMF: a sequence a line, each itemset ended by -1, the sequence by -2. Only itemsets of one item are
@@ -9,33 +13,79 @@ const LARGEST_ITEM = 0x7fffffff;
  */
 export function parseSpmf(text: string, source?: string): Int32Array[] {
   const sequences: Int32Array[] = [];
-  const where = (line: number) => `${source === undefined ? '' : `${source}: `}line ${line}`;
-  text.split('\n').forEach((raw, index) => {
-    const line = raw.trim();
-    if (line !== '' && !/^[@#%]/.test(line)) sequences.push(parseLine(line, where(index + 1)));
-  });
+  let items = new Int32Array(1 << 8);
+  let line = 0;
+  for (let begin = 0, end = 0; begin <= text.length; begin = end + 1) {
+    line += 1;
+    end = text.indexOf('\n', begin);
+    if (end === -1) end = text.length;
+    let at = begin;
+    while (at < end && isBlank(text.charCodeAt(at))) at++;
+    if (at === end || '@#%'.includes(text[at]!)) continue;
+    // An item and its -1 take at least five characters with the blanks after them.
+    if (items.length < (end - at) / 5 + 1) items = new Int32Array((end - at) >> 1);
+    const count = parseLine(text, at, end, items);
+    if (count < 0) refuse(text.slice(at, end).trim(), `${source === undefined ? '' : `${source}: `}line ${line}`);
+    sequences.push(items.slice(0, count));
+  }
   return sequences;
 }
 
-function parseLine(line: string, where: string): Int32Array {
+const isBlank = (code: number): boolean => code === SPACE || code === TAB || code === RETURN || code === LINE_FEED;
+
+/** Writes the items of a line that begins at `at` and returns their number; -1 when the line is not a sequence of single items. */
+function parseLine(text: string, at: number, end: number, items: Int32Array): number {
+  let count = 0;
+  // After an item: -1 must come.
+  let open = false;
+  for (;;) {
+    const negative = text.charCodeAt(at) === MINUS;
+    if (negative) at++;
+    const first = at;
+    let value = 0;
+    for (; at < end; at++) {
+      const code = text.charCodeAt(at);
+      if (code < ZERO || code > NINE) break;
+      value = value * 10 + (code - ZERO);
+    }
+    if (at === first || at - first > (negative ? 1 : 10) || value > LARGEST_ITEM) return -1;
+    if (at < end && !isBlank(text.charCodeAt(at))) return -1;
+    while (at < end && isBlank(text.charCodeAt(at))) at++;
+    if (negative) {
+      if (value === 2 && !open && at === end) return count;
+      if (value !== 1 || !open || at === end) return -1;
+      open = false;
+    } else {
+      if (open) return -1;
+      items[count++] = value;
+      open = true;
+    }
+    if (at === end) return -1;
+  }
+}
+
+/** Says what is wrong with a line. */
+function refuse(line: string, where: string): never {
   const words = line.split(/\s+/);
   const fail = (expected: string, got: string): never => {
     throw new AdaptuneError('E_DATA', `${where}: expected ${expected}, got ${JSON.stringify(got.slice(0, 40))}`);
   };
   if (words.pop() !== '-2') fail('-2 at the end of the sequence', line.slice(-40));
   if (words.length % 2 !== 0) fail('items that each are followed by -1', words.slice(-3).join(' '));
-  const items = new Int32Array(words.length / 2);
   for (let i = 0; i < words.length; i += 2) {
     const word = words[i]!;
-    const end = words[i + 1]!;
     if (!/^\d{1,10}$/.test(word) || Number(word) > LARGEST_ITEM) fail(`an item from 0 to ${LARGEST_ITEM}`, word);
-    if (end !== '-1') fail('-1 after each item (itemsets of several items are not supported)', end);
-    items[i / 2] = Number(word);
+    if (words[i + 1] !== '-1') fail('-1 after each item (itemsets of several items are not supported)', words[i + 1]!);
   }
-  return items;
+  return fail('items separated by blanks', line);
 }
 
 /** Writes patterns as SPMF does: `1 -1 2 -1 #SUP: 5`, a line each. */
 export function formatSpmf(patterns: readonly Pattern[]): string {
   return patterns.map(({ items, support }) => `${items.join(' -1 ')} -1 #SUP: ${support}\n`).join('');
+}
+
+/** The same in pieces, for files of any size. */
+export function* spmfChunks(patterns: readonly Pattern[]): Generator<string> {
+  for (let i = 0; i < patterns.length; i += CHUNK_LINES) yield formatSpmf(patterns.slice(i, i + CHUNK_LINES));
 }

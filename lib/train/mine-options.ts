@@ -16,6 +16,7 @@ const {
   stopWords,
   protect,
   tokens,
+  threads,
 } = TRAIN_OPTIONS;
 
 /** The options of `train` that decide the tokens. */
@@ -38,4 +39,5 @@ export const MINE_OPTIONS = {
   rank,
   stopWords,
   protect,
+  threads,
 } as const satisfies OptionTable;

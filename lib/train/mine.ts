@@ -34,8 +34,8 @@ import { checkPhrases, readTokenList, type RejectedEntry, tokenId } from './toke
 export { miningKey, type TokenReport } from '../mining/index.js';
 
 /** The options of `train` that bear on the choice of tokens. */
-const { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect } = TRAIN_OPTIONS;
-const TOKEN_OPTIONS = { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect };
+const { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect, threads } = TRAIN_OPTIONS;
+const TOKEN_OPTIONS = { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect, threads };
 type Resolved = ResolvedOf<typeof TOKEN_OPTIONS>;
 
 /** Names, ranges and defaults are those of `train`; files may be given as lists instead. */
@@ -158,7 +158,7 @@ async function tokenizedCorpus(
 async function minedTokens(
   corpus: Corpus,
   { tokenizer, signal, onProgress }: MineTokensInput,
-  { minSupport, maxPattern, pplMax, minUses, newTokens, singleWords, rank }: Resolved,
+  { minSupport, maxPattern, pplMax, minUses, newTokens, singleWords, rank, threads }: Resolved,
   maxPatterns: number | undefined,
   stage: Stage,
 ): Promise<Found> {
@@ -167,6 +167,7 @@ async function minedTokens(
       minSupport,
       maxPattern,
       maxPatterns,
+      threads: threads ?? undefined,
       signal,
       onProgress: ({ done }) => onProgress?.({ stage: 'mine', done }),
     }),

@@ -27,12 +27,13 @@ export interface Running {
 
 export interface StartOptions {
   env?: NodeJS.ProcessEnv;
+  cwd?: string;
   /** Standard input; default: empty. Null: it stays open and nothing comes. */
   input?: string | null;
 }
 
-export function start(command: string, args: string[], { env, input = '' }: StartOptions = {}): Running {
-  const child = spawn(command, args, { env: { ...process.env, ...env } });
+export function start(command: string, args: string[], { env, cwd, input = '' }: StartOptions = {}): Running {
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

@@ -57,6 +57,21 @@ describe('package/install', function () {
     expect(codes[1]).to.contain('Build it: npx adaptune build').and.not.to.contain('npm run build');
   });
 
+  it('mines in worker threads, also from a script on the command line', async () => {
+    const text = `
+      import { mineSequences } from 'adaptune/mining';
+      const rows = Array.from({ length: 3000 }, (_, s) => Int32Array.from({ length: 30 }, (_, i) => (s * i * i + i) % 23));
+      const mined = (threads) => mineSequences(rows, { minSupport: 800, maxGap: Infinity, threads }, 0);
+      const [alone, beside] = [await mined(1), await mined(3)];
+      console.log(JSON.stringify({ patterns: alone.patterns.length, same: JSON.stringify(alone) === JSON.stringify(beside) }));`;
+    const args = ['--input-type=module', '--eval', text];
+    const { code, stdout, stderr } = await start(process.execPath, args, { cwd: project }).ended;
+    expect(code, stderr).to.equal(0);
+    const { patterns, same } = oneObject(stdout) as { patterns: number; same: boolean };
+    expect(patterns).to.be.greaterThan(50);
+    expect(same).to.equal(true);
+  });
+
   it('prints its version and help, and names the command in doctor', async () => {
     const [version, help, doctor] = await Promise.all([run(['--version']), run(['build', '--help']), run(['doctor'])]);
     expect(version.stdout).to.equal(`${MANIFEST.version}\n`);

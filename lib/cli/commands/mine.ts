@@ -1,5 +1,5 @@
 import { AdaptuneError } from '../../errors.js';
-import { formatSpmf, mineClosedSequences, parseSpmf, type Pattern } from '../../mining/index.js';
+import { mineClosedSequences, parseSpmf, type Pattern, spmfChunks } from '../../mining/index.js';
 import { MINE_OPTIONS } from '../../train/mine-options.js';
 import type { MineTokensResult } from '../../train/mine.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
@@ -91,11 +91,12 @@ async function mineSpmf(
     maxGap: options.maxGap === null || options.maxGap === 'inf' ? Infinity : options.maxGap,
     maxPattern: options.maxPattern ?? undefined,
     topK: options.topK ?? undefined,
+    threads: options.threads ?? undefined,
     signal,
     onProgress: ({ done, patterns }) =>
       progress.update({ stage: 'mine', ...share(done), detail: `${patterns} patterns` }),
   });
-  if (options.out !== null) await writeAtomic(options.out, formatSpmf(patterns));
+  if (options.out !== null) await writeAtomic(options.out, spmfChunks(patterns));
   return { kind: 'spmf', sequences: sequences.length, patterns };
 }
 
@@ -148,7 +149,7 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
       : mineSpmf(invocation.options.spmf, invocation.options, invocation),
   print(result, { options }) {
     if (result.kind === 'spmf') {
-      if (options.out === null) process.stdout.write(formatSpmf(result.patterns));
+      if (options.out === null) for (const lines of spmfChunks(result.patterns)) process.stdout.write(lines);
       note(`${count(result.patterns.length)} closed patterns in ${count(result.sequences)} sequences`);
       return;
     }
