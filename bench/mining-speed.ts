@@ -6,9 +6,9 @@
  *
  * DIR holds the data sets as NAME.txt, in SPMF's format or as plain item lines. Every trial is a fresh process, and the trials of a
  * round take turns, so that a slow minute hits all of them; seconds are wall time from start to exit, reading and writing included.
- * Ours runs once with all threads and once with one. The outputs are compared line by line. `--heaps` looks for the
- * smallest heap (MiB) with which the peer finishes, and gives its peak memory with it; that is no timing. Memory is the peak of
- * the resident set, read from /proc.
+ * Ours runs once with all threads and once with one. The outputs are compared line by line. Memory is the peak of the resident
+ * set, read from /proc. `--heaps` looks for the smallest heap (MiB) with which the peer finishes, and gives its peak memory with
+ * it; that is no timing, and `--rounds 0` does that alone.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -104,7 +104,7 @@ function peer(input: string, support: number, heap: number): Promise<Trial | nul
   return trial(command!, args, output);
 }
 
-/** The smallest heap, to a twentieth, with which the peer finishes, and its peak memory with that. */
+/** The smallest heap, to an eighth, with which the peer finishes, and its peak memory with that. */
 async function smallestHeap(input: string, support: number): Promise<{ heap_mib: number; peak_mib: number }> {
   let [low, high] = [0, 8];
   let best = await peer(input, support, high);
@@ -112,7 +112,7 @@ async function smallestHeap(input: string, support: number): Promise<{ heap_mib:
     [low, high] = [high, 2 * high];
     best = await peer(input, support, high);
   }
-  while (high - low > Math.max(1, high / 20)) {
+  while (high - low > Math.max(1, high / 8)) {
     const middle = Math.round((low + high) / 2);
     const found = await peer(input, support, middle);
     if (found === null) low = middle;
@@ -177,14 +177,16 @@ async function compare(rounds: number): Promise<unknown[]> {
   }
   const results = [];
   for (const { name, input, support, closed, trials } of jobs) {
-    const all = [...trials.values()].flat();
+    const hashes = new Set([...trials.values()].flat().map(({ hash }) => hash));
     results.push({
       name,
       support,
       closed,
-      same_output: new Set(all.map(({ hash }) => hash)).size === 1,
+      ...(hashes.size === 0 ? {} : { same_output: hashes.size === 1 }),
       ...Object.fromEntries([...trials].map(([who, list]) => [who, summary(list)])),
-      ...(values.heaps && trials.has('peer') ? { peer_smallest: await smallestHeap(input, support) } : {}),
+      ...(values.heaps && values['peer-command'] !== undefined
+        ? { peer_smallest: await smallestHeap(input, support) }
+        : {}),
     });
   }
   return results;
