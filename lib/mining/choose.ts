@@ -61,9 +61,12 @@ export interface ChoiceOptions {
 
 export function chooseTokens(
   corpus: Corpus,
-  candidates: readonly Candidate[],
+  found: readonly Candidate[],
   { minUses, cap, rank = 'telling', piecesWithEntry }: ChoiceOptions,
 ): TokenReport[] {
+  const occurrences = new PhraseTrie(corpus, found).occurrencesOfPhrases(0, corpus.trainingTexts);
+  // What stands there too rarely cannot be used often enough; a single word is also used in longer ones.
+  const candidates = found.filter(({ words }, i) => words.length === 1 || occurrences[i]! >= minUses);
   const associations = new LabelTable(corpus).associate(trainingTextsOf(corpus, candidates));
   const weights = candidates.map((phrase, i) => tellingWeight(corpus, phrase, associations[i]!));
   const survivors = eliminate(corpus, candidates, {
