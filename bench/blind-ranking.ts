@@ -3,7 +3,7 @@
  * of the same length and frequency, shuffled. The reader says for each whether it is a term worth a token of its own; the key tells.
  *
  * usage: node dist/bench/blind-ranking.js --model DIR --data DIR --out DIR [--count 20] [--seed 1]
- *        node dist/bench/blind-ranking.js --out DIR --verdict FILE > bench/results/blind-ranking.json
+ *        node dist/bench/blind-ranking.js --out DIR --verdict FILE --reader WHO > bench/results/blind-ranking.json
  *
  * The first writes OUT/<set>.txt and OUT/<set>.key.json. OUT is to lie outside the repository: the key must not be found by the reader.
  * The second scores a verdict: JSON with the numbers of each set's list, the most telling first.
@@ -27,6 +27,8 @@ const { values } = parseArgs({
     count: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     verdict: { type: 'string' },
+    /** Who the reader was, for the record. */
+    reader: { type: 'string' },
   },
 });
 const { out } = values;
@@ -109,29 +111,27 @@ function score(out: string, verdict: string) {
     const entries = order.map((number) => key.entries.find((entry) => entry.number === number)!);
     if (new Set(entries).size !== key.entries.length) throw new Error(`${set}: expected each number of the list once`);
     const tokens = entries.filter(({ chosen }) => chosen).length;
-    const first = entries.slice(0, tokens);
     const pairs = entries.map((entry, i) =>
       entry.chosen ? entries.slice(i).filter(({ chosen }) => !chosen).length : 0,
     );
-    const phrases = (list: Entry[], chosen: boolean) => list.filter((e) => e.chosen === chosen).map((e) => e.phrase);
     return {
       set,
       seed: key.seed,
       tokens,
       random: entries.length - tokens,
       /** Of the list's upper part, as long as there are tokens: how many are tokens. By chance half. */
-      tokens_in_upper_part: phrases(first, true).length,
+      tokens_in_upper_part: entries.slice(0, tokens).filter(({ chosen }) => chosen).length,
       /** Chance that a token stands before a random sequence. */
       auc: pairs.reduce((a, b) => a + b, 0) / (tokens * (entries.length - tokens)),
-      random_in_upper_part: phrases(first, false),
-      tokens_in_lower_part: phrases(entries.slice(tokens), true),
+      /** In the reader's order, + a token, - a random sequence. */
+      order: entries.map(({ phrase, chosen }) => `${chosen ? '+' : '-'} ${phrase}`),
     };
   });
 }
 
 if (values.verdict !== undefined) {
   const sets = score(out, values.verdict);
-  console.log(JSON.stringify({ ...provenance('blind-ranking'), sets }, null, 1));
+  console.log(JSON.stringify({ ...provenance('blind-ranking'), reader: values.reader, sets }, null, 1));
 } else if (values.model && values.data) {
   await writeLists(values.model, values.data, out, Number(values.count), Number(values.seed));
 } else throw new Error('expected --model DIR --data DIR');
