@@ -66,13 +66,24 @@ const number = (value: unknown, shown: (value: number) => string) => (typeof val
 const one = (value: number) => value.toFixed(1);
 const two = (value: number) => value.toFixed(2);
 
+/** Columns that nothing is known for are left out. */
+function filled(head: readonly string[], rows: (string | number)[][]): string {
+  const kept = head.map((_, column) => column).filter((column) => rows.some((row) => row[column] !== ''));
+  return table(
+    kept.map((column) => head[column]!),
+    rows.map((row) => kept.map((column) => row[column]!)),
+  );
+}
+
+const spreadOf = ({ spread, trials }: Result) => (trials.length > 1 ? percent(spread, 0) : '');
+
 function kernelRow(result: Result): (string | number)[] {
   return [
     result.name,
     result.engine,
     result.threads,
     milliseconds(result.seconds),
-    percent(result.spread, 0),
+    spreadOf(result),
     number(result['gflops'], one),
     number(result['share_of_peak'], (share) => percent(share, 0)),
     number(result['gbytes'], one),
@@ -95,7 +106,7 @@ function stepRow(result: Result): (string | number)[] {
     result.name,
     result.engine,
     milliseconds(result.seconds),
-    percent(result.spread, 0),
+    spreadOf(result),
     number(result['tokens_per_s'], count),
     number(result['share_of_peak'], (share) => percent(share, 0)),
     number(result['cost'], two),
@@ -103,7 +114,7 @@ function stepRow(result: Result): (string | number)[] {
     number(result['peak_rss_mb'], count),
   ];
 }
-const STEP_HEAD = ['', 'engine', 'ms', 'spread', 'tokens/s', 'of peak', 'cost', 'predicted', 'MiB'];
+const STEP_HEAD = ['run', 'engine', 'ms', 'spread', 'tokens/s', 'of peak', 'cost', 'predicted', 'MiB'];
 
 function comparisonText({ differences, fresh, notes }: Comparison): string {
   const order = ['slower', 'faster', 'same'];
@@ -152,9 +163,9 @@ export const command: CommandSpec<typeof OPTIONS, BenchResult> = {
     const { what, results, machine, comparison } = report;
     say(`${machine.cpu}, ${machine.isa}\n`);
     if (what === 'kernels') {
-      say(table(KERNEL_HEAD, results.map(kernelRow)));
+      say(filled(KERNEL_HEAD, results.map(kernelRow)));
       say(`\n${(report['summary'] as Summary[]).map(summaryText).join('\n')}`);
-    } else say(table(STEP_HEAD, results.map(stepRow)));
+    } else say(filled(STEP_HEAD, results.map(stepRow)));
     if (comparison) say(`\n${comparisonText(comparison)}`);
     if (options.out !== null) note(`written to ${escapeControls(options.out)}`);
   },
