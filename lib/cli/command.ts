@@ -20,7 +20,7 @@ export interface CommandSpec<Table extends OptionTable, Result> extends Syntax {
   options: Table;
   run(invocation: Invocation<Table>): Promise<Result>;
   /** Prints the result for people; --json prints it as it is. */
-  print(result: Result, invocation: Invocation<Table>): void;
+  print(result: Result, invocation: Invocation<Table>): void | Promise<void>;
   /** The exit code; 0 unless the result is bad news itself. */
   exitCode?(result: Result): number;
 }
@@ -46,7 +46,7 @@ export async function runCommand<Table extends OptionTable, Result>(
     const result = await spec.run(invocation);
     progress.end();
     if (json) sayJson(result);
-    else spec.print(result, invocation);
+    else await spec.print(result, invocation);
     return spec.exitCode?.(result) ?? 0;
   } catch (error) {
     progress.end();

@@ -2,7 +2,7 @@
  * Progress on stderr: a bar with rate and time left on a terminal, otherwise plain lines, one every ten seconds at most
  * and one when a stage ends.
  */
-import { Presets, SingleBar } from 'cli-progress';
+import type * as Bars from 'cli-progress';
 import { escapeControls } from '../util/terminal.js';
 import { count, duration, note } from './output.js';
 
@@ -22,9 +22,11 @@ const PLAIN_INTERVAL_MS = 10_000;
 /** Progress of a job that tells its share, 0 to 1. */
 export const share = (done: number) => ({ done: Math.round(100 * done), total: 100, unit: '%' });
 
+/** Null without a terminal: the library is some twenty files, which take a tenth of a small job's time to load. */
+const bars = process.stderr.isTTY && process.env['TERM'] !== 'dumb' ? await import('cli-progress') : null;
+
 export class ProgressLine {
-  readonly #terminal = process.stderr.isTTY && process.env['TERM'] !== 'dumb';
-  #bar: SingleBar | null = null;
+  #bar: Bars.SingleBar | null = null;
   #last: Progress | null = null;
   /** Time (ms) and position of the first report of the stage: a resumed stage does not begin at 0. */
   #began = { at: 0, done: 0 };
@@ -38,8 +40,8 @@ export class ProgressLine {
       this.#shown = now;
     }
     this.#last = progress;
-    if (this.#terminal) {
-      this.#bar ??= openBar(progress);
+    if (bars) {
+      this.#bar ??= openBar(bars, progress);
       this.#bar.setTotal(progress.total ?? progress.done);
       this.#bar.update(progress.done, { words: this.#words(progress, now) });
     } else if (now - this.#shown >= PLAIN_INTERVAL_MS) {
@@ -81,7 +83,7 @@ export class ProgressLine {
 const counted = ({ done, total, unit }: Progress) =>
   unit === '%' ? `${done} %` : `${count(done)}${total === null ? '' : ` of ${count(total)}`} ${unit}`;
 
-function openBar({ stage, total }: Progress): SingleBar {
+function openBar({ SingleBar, Presets }: typeof Bars, { stage, total }: Progress): Bars.SingleBar {
   const bar = new SingleBar(
     {
       format: `${escapeControls(stage)} ${total === null ? '' : '{bar} '}{words}`,

@@ -5,6 +5,10 @@ export const BARRIER = -2;
 /** An item below the minimum support: part of no pattern, but it takes a place in a gap. */
 export const RARE = -1;
 
+/** Items in all sequences: positions, with a separator each, are 32-bit integers. */
+const LONGEST = 2 ** 30;
+/** An array over items up to this one is no burden. */
+const TABLE_ITEMS = 1 << 16;
 /** Beyond every position. */
 export const LAST = 0x7fffffff;
 
@@ -35,6 +39,31 @@ export interface SequenceDatabase {
 
 const shared = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(4 * length));
 
+/** Sequences as the reader of a file leaves them: sequence s is `items[offsets[s]]` to `items[offsets[s + 1] - 1]`. */
+export class FlatSequences {
+  constructor(
+    readonly items: Int32Array,
+    readonly offsets: Int32Array,
+  ) {}
+
+  static of(sequences: readonly Int32Array[]): FlatSequences {
+    const offsets = new Int32Array(sequences.length + 1);
+    for (let s = 0; s < sequences.length; s++) {
+      const end = offsets[s]! + sequences[s]!.length;
+      if (end > LONGEST)
+        throw new AdaptuneError('E_MINING', `expected at most ${LONGEST} items in all sequences, got more`);
+      offsets[s + 1] = end;
+    }
+    const items = new Int32Array(offsets.at(-1)!);
+    for (let s = 0; s < sequences.length; s++) items.set(sequences[s]!, offsets[s]);
+    return new FlatSequences(items, offsets);
+  }
+
+  get count(): number {
+    return this.offsets.length - 1;
+  }
+}
+
 /** Items numbered in the order in which they come, and the number of sequences that contain each. */
 interface Census {
   /** Number of each item, or BARRIER, sequence after sequence. */
@@ -44,33 +73,37 @@ interface Census {
   support: number[];
 }
 
-function takeCensus(sequences: readonly Int32Array[], places: number): Census {
-  const numbers = new Int32Array(places);
-  const numberOf = new Map<number, number>();
+function takeCensus({ items, offsets, count }: FlatSequences): Census {
+  const numbers = new Int32Array(items.length);
+  // Numbers by item: an array unless the largest item is far beyond their count.
+  let largest = 0;
+  for (let at = 0; at < items.length; at++) largest = Math.max(largest, items[at]!);
+  const table = largest < TABLE_ITEMS + 4 * items.length ? new Int32Array(largest + 1).fill(-1) : null;
+  const map = new Map<number, number>();
   const values: number[] = [];
   const support: number[] = [];
   const last: number[] = [];
-  let end = 0;
-  for (let s = 0; s < sequences.length; s++) {
-    const sequence = sequences[s]!;
-    for (let i = 0; i < sequence.length; i++) {
-      const item = sequence[i]!;
-      let number = BARRIER;
-      if (item >= 0) {
-        const known = numberOf.get(item);
-        number = known ?? values.length;
-        if (known === undefined) {
-          numberOf.set(item, number);
-          values.push(item);
-          support.push(0);
-          last.push(-1);
-        }
-        if (last[number] !== s) {
-          last[number] = s;
-          support[number]! += 1;
-        }
+  for (let s = 0; s < count; s++) {
+    const end = offsets[s + 1]!;
+    for (let at = offsets[s]!; at < end; at++) {
+      const item = items[at]!;
+      if (item < 0) {
+        numbers[at] = BARRIER;
+        continue;
       }
-      numbers[end++] = number;
+      let number = table === null ? (map.get(item) ?? -1) : table[item]!;
+      if (number === -1) {
+        number = values.length;
+        if (table === null) map.set(item, number);
+        else table[item] = number;
+        values.push(item);
+        support.push(0);
+        last.push(-1);
+      }
+      numbers[at] = number;
+      if (last[number] === s) continue;
+      last[number] = s;
+      support[number]! += 1;
     }
   }
   return { numbers, values, support };
@@ -80,16 +113,9 @@ function takeCensus(sequences: readonly Int32Array[], places: number): Census {
  * @param keepRare Keep places of infrequent items, and barriers: gaps are counted in places. Without gap limits infrequent items can
  * go, for they are in no frequent pattern and extend none; barriers have no meaning then, and throw E_ARGUMENT.
  */
-export function buildDatabase(
-  sequences: readonly Int32Array[],
-  minSupport: number,
-  keepRare: boolean,
-): SequenceDatabase {
-  const places = sequences.reduce((sum, sequence) => sum + sequence.length, 0);
-  if (places + sequences.length + 1 > 0x7fffffff) {
-    throw new AdaptuneError('E_MINING', `expected at most 2^31 items in all sequences, got ${places}`);
-  }
-  const { numbers, values, support } = takeCensus(sequences, places);
+export function buildDatabase(sequences: FlatSequences, minSupport: number, keepRare: boolean): SequenceDatabase {
+  const { offsets, count } = sequences;
+  const { numbers, values, support } = takeCensus(sequences);
   if (!keepRare && numbers.includes(BARRIER)) {
     throw new AdaptuneError(
       'E_ARGUMENT',
@@ -101,19 +127,18 @@ export function buildDatabase(
   const dense = new Int32Array(values.length).fill(RARE);
   frequent.forEach((number, id) => (dense[number] = id));
 
-  let kept = sequences.length + 1;
+  let kept = count + 1;
   for (const number of numbers) if (keepRare || number < 0 || dense[number]! >= 0) kept += 1;
   const items = shared(kept);
   const sequenceOf = shared(kept);
-  const starts = shared(sequences.length + 1);
+  const starts = shared(count + 1);
   const index = shared(frequent.length + 1);
   let end = 0;
-  let read = 0;
   items[end++] = BARRIER;
-  for (let s = 0; s < sequences.length; s++) {
+  for (let s = 0; s < count; s++) {
     starts[s] = end;
-    for (let left = sequences[s]!.length; left > 0; left--) {
-      const number = numbers[read++]!;
+    for (let at = offsets[s]!; at < offsets[s + 1]!; at++) {
+      const number = numbers[at]!;
       const id = number < 0 ? BARRIER : dense[number]!;
       if (id === RARE && !keepRare) continue;
       if (id >= 0) index[id + 1]! += 1;
@@ -123,7 +148,7 @@ export function buildDatabase(
     sequenceOf[end] = s;
     items[end++] = BARRIER;
   }
-  starts[sequences.length] = end;
+  starts[count] = end;
 
   for (let id = 0; id < frequent.length; id++) index[id + 1]! += index[id]!;
   const positions = shared(index[frequent.length]!);
@@ -152,6 +177,6 @@ export function buildDatabase(
     positions,
     index,
     next,
-    count: sequences.length,
+    count,
   };
 }

@@ -1,14 +1,14 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { AdaptuneError } from '../errors.js';
 import { Collector, type Pattern } from './collector.js';
-import { buildDatabase } from './database.js';
+import { buildDatabase, FlatSequences } from './database.js';
 import { openSearch } from './open-search.js';
 import { type MiningOptions, resolveMiningOptions, SLICE_MS } from './options.js';
 import { Tasks } from './tasks.js';
 import { Workers } from './workers.js';
 
 /** Jobs that are over before this many milliseconds never start a thread. */
-const PATIENCE_MS = 100;
+const PATIENCE_MS = 300;
 
 export interface MiningResult {
   patterns: Pattern[];
@@ -21,17 +21,18 @@ export interface MiningResult {
  * @param patience Milliseconds before threads are started.
  */
 export async function mineSequences(
-  sequences: readonly Int32Array[],
+  sequences: readonly Int32Array[] | FlatSequences,
   options: MiningOptions = {},
   patience = PATIENCE_MS,
 ): Promise<MiningResult> {
   const { signal, onProgress } = options;
-  const resolved = resolveMiningOptions(options, sequences.length);
+  const flat = sequences instanceof FlatSequences ? sequences : FlatSequences.of(sequences);
+  const resolved = resolveMiningOptions(options, flat.count);
   const { minSupport, maxGap, threads } = resolved;
   throwIfAborted(signal);
   const begin = performance.now();
-  const database = buildDatabase(sequences, minSupport, maxGap !== Infinity);
-  const collector = new Collector(resolved, sequences.length);
+  const database = buildDatabase(flat, minSupport, maxGap !== Infinity);
+  const collector = new Collector(resolved, flat.count);
   const tasks = Tasks.of(database, minSupport);
   const search = openSearch(database, resolved, collector, tasks);
   const workers = new Workers((items, support) => collector.add(items, support));

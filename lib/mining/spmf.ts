@@ -1,5 +1,6 @@
 import { AdaptuneError } from '../errors.js';
 import type { Pattern } from './collector.js';
+import { FlatSequences } from './database.js';
 
 const LARGEST_ITEM = 0x7fffffff;
 /** Lines of a chunk of output. */
@@ -12,8 +13,16 @@ const [TAB, LINE_FEED, RETURN, SPACE, MINUS, ZERO, NINE] = [9, 10, 13, 32, 45, 4
  * sequences of items; others are refused. Lines that begin with `@`, `#` or `%` and empty lines are skipped, as SPMF does. Errors (E_DATA) name the line, after `source`.
  */
 export function parseSpmf(text: string, source?: string): Int32Array[] {
-  const sequences: Int32Array[] = [];
-  let items = new Int32Array(1 << 8);
+  const { items, offsets, count } = parseSpmfFlat(text, source);
+  return Array.from({ length: count }, (_, s) => items.slice(offsets[s], offsets[s + 1]));
+}
+
+/** The same in one array, which is what mining needs. */
+export function parseSpmfFlat(text: string, source?: string): FlatSequences {
+  // An item and its -1 take five characters at least, with the blanks after them.
+  const items = new Int32Array(Math.ceil(text.length / 5) + 1);
+  const offsets = [0];
+  let count = 0;
   let line = 0;
   for (let begin = 0, end = 0; begin <= text.length; begin = end + 1) {
     line += 1;
@@ -22,20 +31,17 @@ export function parseSpmf(text: string, source?: string): Int32Array[] {
     let at = begin;
     while (at < end && isBlank(text.charCodeAt(at))) at++;
     if (at === end || '@#%'.includes(text[at]!)) continue;
-    // An item and its -1 take at least five characters with the blanks after them.
-    if (items.length < (end - at) / 5 + 1) items = new Int32Array((end - at) >> 1);
-    const count = parseLine(text, at, end, items);
+    count = parseLine(text, at, end, items, count);
     if (count < 0) refuse(text.slice(at, end).trim(), `${source === undefined ? '' : `${source}: `}line ${line}`);
-    sequences.push(items.slice(0, count));
+    offsets.push(count);
   }
-  return sequences;
+  return new FlatSequences(items.subarray(0, count), Int32Array.from(offsets));
 }
 
 const isBlank = (code: number): boolean => code === SPACE || code === TAB || code === RETURN || code === LINE_FEED;
 
-/** Writes the items of a line that begins at `at` and returns their number; -1 when the line is not a sequence of single items. */
-function parseLine(text: string, at: number, end: number, items: Int32Array): number {
-  let count = 0;
+/** Writes the items of a line that begins at `at` from `items[count]` and returns their new count; -1 when the line is not a sequence of single items. */
+function parseLine(text: string, at: number, end: number, items: Int32Array, count: number): number {
   // After an item: -1 must come.
   let open = false;
   for (;;) {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
-import { inPairs, jsonl, LABELS, MAIN, ok, oneObject, start, trainedModel } from './cli.js';
+import { cli, inPairs, jsonl, LABELS, MAIN, ok, oneObject, start, trainedModel } from './cli.js';
 
 interface Predicted {
   predictions: { label: string; score: number }[][];
@@ -163,6 +163,39 @@ describe('cli/output', function () {
     expect(oneObject(json)).to.have.deep.property('patterns', [{ items: [1, 2], support: 2 }]);
     expect(await ok([...base, '--out', space.at('patterns.txt')])).to.equal('');
     expect(readFileSync(space.at('patterns.txt'), 'utf8')).to.equal(stdout);
+  });
+
+  it('mines SPMF files with its limits, the same with any number of threads', async () => {
+    const rows = Array.from({ length: 400 }, (_, s) => `${[s % 7, s % 5, s % 3, s % 2].join(' -1 ')} -1 -2`);
+    const base = ['mine', '--spmf', space.write('rows.txt', `# made\n${rows.join('\n')}\n`), '--min-support', '0.02'];
+    const [all, one] = await Promise.all([ok([...base, '--max-gap', 'inf']), ok([...base, '--threads', '1'])]);
+    expect(one).to.equal(all);
+    const lines = all.split('\n');
+    expect(lines.length).to.be.greaterThan(50);
+    expect(await ok([...base, '--top-k', '9', '--threads', '2'])).to.equal(`${lines.slice(0, 9).join('\n')}\n`);
+    const short = await ok([...base, '--max-pattern', '1', '--max-gap', '0']);
+    expect(short.trim().split('\n')).to.have.length(7);
+  });
+
+  it('names the line of an SPMF file that it does not take', async () => {
+    await inPairs(
+      [
+        [
+          '1 -1 -2\n1 2 3 -1 -2\n',
+          /: line 2: expected -1 after each item \(itemsets of several items are not supported\)/,
+        ],
+        ['# head\n\n1 -1 2 -1\n', /: line 3: expected -2 at the end of the sequence/],
+        ['1 -1 -2\n4294967296 -1 -2', /: line 2: expected an item from 0 to 2147483647/],
+      ] as const,
+      async ([text, message]) => {
+        const spmf = space.write(`bad-${text.length}.txt`, text);
+        const { code, stdout, stderr } = await cli(['mine', '--spmf', spmf]);
+        expect([code, stdout], stderr).to.deep.equal([1, '']);
+        expect(stderr)
+          .to.match(/^adaptune: E_DATA: [^\n]+\n$/)
+          .and.to.match(message);
+      },
+    );
   });
 
   it('sends more than 3 MB of JSON through a pipe', async () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { mineClosedSequences, mineSequences } from '../../lib/mining/index.js';
 import { Collector } from '../../lib/mining/collector.js';
-import { buildDatabase } from '../../lib/mining/database.js';
+import { buildDatabase, FlatSequences } from '../../lib/mining/database.js';
 import { GapSearch } from '../../lib/mining/gap-bide.js';
 import { NgramSearch } from '../../lib/mining/ngram.js';
 import { Tasks } from '../../lib/mining/tasks.js';
@@ -102,7 +102,7 @@ describe('closed sequences: random databases against brute force', function () {
         bounds,
         (rows, minSupport, maxPattern) => {
           const options = { minSupport, maxGap: 0, maxPattern, topK: Infinity, maxPatterns: Infinity };
-          const database = buildDatabase(sets(...rows), minSupport, true);
+          const database = buildDatabase(FlatSequences.of(sets(...rows)), minSupport, true);
           const [byNgrams, byGaps] = [NgramSearch, GapSearch].map((Kind) => {
             const collector = new Collector(options, rows.length);
             new Kind(database, maxPattern, collector, Tasks.of(database, minSupport), 0).advance(Infinity);

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { mineClosedSequences, type Pattern } from '../../lib/mining/index.js';
 import { Collector } from '../../lib/mining/collector.js';
-import { buildDatabase } from '../../lib/mining/database.js';
+import { buildDatabase, FlatSequences } from '../../lib/mining/database.js';
 import { openSearch } from '../../lib/mining/open-search.js';
 import type { Search } from '../../lib/mining/search.js';
 import { Tasks } from '../../lib/mining/tasks.js';
@@ -88,7 +88,7 @@ export const turnsProperty = fc.property(
   (rows, maxGap, maxPattern, topK, turns) => {
     const sequences = sequencesOf(rows);
     const limits = { minSupport: 1, maxPatterns: Infinity, topK };
-    const database = buildDatabase(sequences, 1, true);
+    const database = buildDatabase(FlatSequences.of(sequences), 1, true);
     const collector = new Collector(limits, rows.length);
     const tasks = Tasks.of(database, 1);
     const ended = new Set<Search>();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { mineSequences, type MiningOptions, type MiningResult, type Pattern } from '../../lib/mining/index.js';
-import { buildDatabase } from '../../lib/mining/database.js';
+import { buildDatabase, FlatSequences } from '../../lib/mining/database.js';
 import { PatternPacker, unpackPatterns } from '../../lib/mining/packed-patterns.js';
 import { Tasks } from '../../lib/mining/tasks.js';
 import type { WorkerJob } from '../../lib/mining/worker.js';
@@ -90,7 +90,7 @@ describe('mining threads', function () {
   });
 
   it('that fail end the job with a coded error', async () => {
-    const database = buildDatabase(sequences, 200, false);
+    const database = buildDatabase(FlatSequences.of(sequences), 200, false);
     const job = {
       database: { ...database, items: null },
       bounds: { maxGap: 0, maxPattern: 5 },

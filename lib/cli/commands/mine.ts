@@ -1,17 +1,18 @@
 import { AdaptuneError } from '../../errors.js';
-import { mineClosedSequences, parseSpmf, type Pattern, spmfChunks } from '../../mining/index.js';
+// Not the whole room: mining a file must not wait for the choice of tokens, for tables and for readers of texts.
+import type { Pattern } from '../../mining/collector.js';
+import { mineSequences } from '../../mining/mine.js';
+import { parseSpmfFlat, spmfChunks } from '../../mining/spmf.js';
 import { MINE_OPTIONS } from '../../train/mine-options.js';
 import type { MineTokensResult } from '../../train/mine.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
-import { readTexts } from '../../util/data.js';
 import { readText, writeAtomic } from '../../util/files.js';
 import { grouped, type OptionTable, type ResolvedOf } from '../../util/options.js';
 import type { CommandSpec, Invocation } from '../command.js';
 import { count, note, percent, say } from '../output.js';
 import { checkOutput, endingOf } from '../output-file.js';
 import { share } from '../progress.js';
-import { inContext, tokensTable, type TokenInContext } from '../tokens.js';
-import { tokensText } from './shared.js';
+import type { TokenInContext } from '../tokens.js';
 
 const {
   train: _train,
@@ -85,8 +86,8 @@ async function mineSpmf(
   if (options.train !== null)
     throw new AdaptuneError('E_ARGUMENT', 'expected --train FILE or --spmf FILE but received both');
   if (options.out !== null) await checkOutput(options.out, [path]);
-  const sequences = parseSpmf(await readText(path), path);
-  const patterns = await mineClosedSequences(sequences, {
+  const sequences = parseSpmfFlat(await readText(path), path);
+  const { patterns } = await mineSequences(sequences, {
     minSupport: options.minSupport,
     maxGap: options.maxGap === null || options.maxGap === 'inf' ? Infinity : options.maxGap,
     maxPattern: options.maxPattern ?? undefined,
@@ -97,7 +98,7 @@ async function mineSpmf(
       progress.update({ stage: 'mine', ...share(done), detail: `${patterns} patterns` }),
   });
   if (options.out !== null) await writeAtomic(options.out, spmfChunks(patterns));
-  return { kind: 'spmf', sequences: sequences.length, patterns };
+  return { kind: 'spmf', sequences: sequences.count, patterns };
 }
 
 async function mineTexts(options: Options, { signal, progress }: Invocation<typeof OPTIONS>): Promise<Result> {
@@ -114,6 +115,8 @@ async function mineTexts(options: Options, { signal, progress }: Invocation<type
     );
   const form = options.out === null ? null : endingOf(options.out, FORMATS);
   if (options.out !== null) await checkOutput(options.out, [train, options.unlabelled, options.stopWords]);
+  const { readTexts } = await import('../../util/data.js');
+  const { inContext, tokensTable } = await import('../tokens.js');
   const data = await readTexts(train, { text: options.text, label: options.label, labels: 'optional' });
   const { topK, out, spmf: _spmf, maxGap: _maxGap, maxPattern, newTokens, ...rest } = options;
   const { mine } = await import('../../train/mine-corpus.js');
@@ -147,7 +150,7 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
     invocation.options.spmf === null
       ? mineTexts(invocation.options, invocation)
       : mineSpmf(invocation.options.spmf, invocation.options, invocation),
-  print(result, { options }) {
+  async print(result, { options }) {
     if (result.kind === 'spmf') {
       if (options.out === null) for (const lines of spmfChunks(result.patterns)) process.stdout.write(lines);
       note(`${count(result.patterns.length)} closed patterns in ${count(result.sequences)} sequences`);
@@ -163,6 +166,8 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
     for (const { line, phrase, code, reason } of rejected)
       note(`line ${line}: ${JSON.stringify(phrase)} is left out (${code}): ${reason}`);
     say(`${count(chosen.length)} new tokens; texts are ${percent(lengthRatio)} of their length\n`);
-    if (chosen.length > 0) say(tokensText(chosen, 50, corpus.pieces));
+    if (chosen.length === 0) return;
+    const { tokensText } = await import('./shared.js');
+    say(tokensText(chosen, 50, corpus.pieces));
   },
 };
