@@ -2,7 +2,7 @@ import type { Corpus } from './corpus.js';
 import type { Phrase, PhraseTrie } from './phrase-trie.js';
 
 /** Added to the count of a context, so that rare pairs do not pass for cohesive. */
-const CONTEXT_PRIOR = 5;
+export const CONTEXT_PRIOR = 5;
 
 /**
  * Unigram-normalized perplexity of phrases over words (Roh et al., arXiv 2011.13220), from the corpus itself:

@@ -1,3 +1,5 @@
+import { longestFirst, markedUnits } from '../util/markers.js';
+
 /** Base pieces of one text, as a tokenizer gives them: no special tokens added, uncut. */
 export interface TokenizedText {
   ids: Int32Array;
@@ -75,9 +77,6 @@ export function uniqueTexts(
   return { rows: Int32Array.from(rows), unique };
 }
 
-const longestFirst = (markers: readonly string[]): string[] =>
-  markers.filter((marker) => marker !== '').sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
-
 /** What WordPiece pre-tokenizers cut off as words of their own, and what is no word at all. */
 const NO_WORD = /^$|[\s\p{P}$+<=>^`|~]/u;
 const LETTER = /\p{L}/u;
@@ -117,7 +116,7 @@ export function wordSequence(
   options: CorpusOptions,
 ): WordSequence {
   const { ids, word, offsets } = encoding;
-  const isProtected = protectedUnits(text, options.protect);
+  const isProtected = markedUnits(text, options.protect);
   const sequence: WordSequence = { words: [], barrier: [], glued: [], offsets: [] };
   let endBefore = -1;
   let punctuationBefore = false;
@@ -139,16 +138,6 @@ export function wordSequence(
     punctuationBefore = punctuation;
   }
   return sequence;
-}
-
-/** Tells whether a part of the text overlaps a protected string. */
-function protectedUnits(text: string, protect: readonly string[]): (from: number, to: number) => boolean {
-  const spans: [number, number][] = [];
-  for (const marker of longestFirst(protect)) {
-    for (let at = text.indexOf(marker); at !== -1; at = text.indexOf(marker, at + 1))
-      spans.push([at, at + marker.length]);
-  }
-  return (from, to) => spans.some(([begin, end]) => from < end && begin < to);
 }
 
 /**

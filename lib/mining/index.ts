@@ -36,5 +36,6 @@ export { type Rank } from './rank.js';
 export { lengthRatio, type TokenReport, trainingPieces } from './report.js';
 export { type PiecesWithEntry, withoutSpoilers } from './single-words.js';
 export { type Candidate, type Phrase } from './phrase-trie.js';
-export { type Association } from './association.js';
+export { type Association, LabelTable } from './association.js';
+export { WindowCohesion } from './window-cohesion.js';
 export { ENGLISH_STOP_WORDS, parseStopWords } from './stop-words.js';

@@ -7,8 +7,10 @@ import { type Candidate, PhraseTrie } from './phrase-trie.js';
 import { type Rank, tellingWeight } from './rank.js';
 
 export interface TokenReport {
-  /** Normalized words joined by one space: the vocabulary entry. */
+  /** Normalized words joined by one space: the vocabulary entry. Of a gapped pattern: its words with an ellipsis for each gap. */
   phrase: string;
+  /** Words of a gapped pattern. */
+  members?: readonly string[];
   /** Base pieces that it stands for. */
   pieces: number;
   /** Unique texts that contain it, unlabelled ones included. */

@@ -11,10 +11,11 @@ import { sha256File } from '../util/hash.js';
 import { parseJson, show } from '../util/json.js';
 import { packageVersion } from '../util/version.js';
 import { Encoder } from './encoder.js';
+import { GAPPED_FILE } from './gapped.js';
 import { Tokenizer } from './tokenizer.js';
 
 export const MANIFEST_NAME = 'adaptune.json';
-/** The files that adaptune.json ties together. */
+/** The files that adaptune.json ties together; gapped.json only where there are gapped patterns. */
 export const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'] as const;
 /** Plans of full finetuning list every neuron; reports list every token. */
 const LIMITS = { length: 2 ** 26, depth: 32, keys: 4_000_000 };
@@ -25,11 +26,22 @@ const manifest = z.looseObject({
   labels: z.array(z.string()).min(2),
   maxLength: z.int().min(3),
   files: z
-    .array(z.strictObject({ name: z.enum(MODEL_FILES), bytes: z.int().min(0), sha256: z.string() }))
-    .length(MODEL_FILES.length),
+    .array(z.strictObject({ name: z.enum([...MODEL_FILES, GAPPED_FILE]), bytes: z.int().min(0), sha256: z.string() }))
+    .refine(
+      (files) => {
+        const names = new Set<string>(files.map(({ name }) => name));
+        return names.size === files.length && MODEL_FILES.every((name) => names.has(name));
+      },
+      `expected ${MODEL_FILES.join(', ')}`,
+    ),
 });
 /** What every reader needs; what else the file holds is a report of the training. */
 export type ModelManifest = z.infer<typeof manifest>;
+
+/** The files of a model that are there. */
+export async function modelFileNames(folder: string): Promise<string[]> {
+  return (await exists(join(folder, GAPPED_FILE))) ? [...MODEL_FILES, GAPPED_FILE] : [...MODEL_FILES];
+}
 
 /** Writes adaptune.json for the files that are there now. `report`: anything more to keep, by key. */
 export async function writeModelManifest(
@@ -38,7 +50,7 @@ export async function writeModelManifest(
   report: Record<string, unknown>,
 ): Promise<void> {
   const files = [];
-  for (const name of MODEL_FILES) {
+  for (const name of await modelFileNames(folder)) {
     const path = join(folder, name);
     files.push({ name, bytes: (await stat(path)).size, sha256: await sha256File(path) });
   }
@@ -78,6 +90,13 @@ export async function readModelManifest(folder: string): Promise<ModelManifest> 
       `${path}: expected a description of a saved model, came ${where.join('.')}: ${message}`,
     );
   }
+  const named = new Set<string>(parsed.data.files.map(({ name }) => name));
+  const stray = (await modelFileNames(folder)).find((name) => !named.has(name));
+  if (stray !== undefined)
+    throw new AdaptuneError(
+      'E_MODEL_MISMATCH',
+      `${join(folder, stray)}: expected no such file with this model, came one`,
+    );
   for (const file of parsed.data.files) {
     const at = join(folder, file.name);
     if (!(await exists(at)))

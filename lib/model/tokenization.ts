@@ -4,7 +4,10 @@ export interface Encoding {
   ids: Int32Array;
   /** Sequence (0 or 1 of a pair) of each token. */
   typeIds: Int32Array;
-  /** UTF-16 [start, end) in the text of each token; special tokens [0, 0). Length 2 * ids.length. */
+  /**
+   * UTF-16 [start, end) in the text of each token; special tokens [0, 0). Length 2 * ids.length. The token of a gapped
+   * pattern reaches from its first to its last word, over the words in its gaps.
+   */
   offsets: Int32Array;
   /** Pieces before merging of the text that survives the cut, with specials: what "base tokens" counts. */
   baseTokens: number;
@@ -17,6 +20,8 @@ export interface Part {
   ids: Int32Array;
   /** UTF-16 [start, end) in the text of each token. */
   offsets: Int32Array;
+  /** See PlacedPart of word-units.ts; absent where nothing needs it. */
+  places?: Int32Array;
 }
 
 /** The first `units` UTF-16 units of a text, or one fewer where the last would be half a surrogate pair. */
@@ -50,7 +55,13 @@ export function utf16Offsets(offsets: readonly (readonly number[])[], text: stri
 /** The first `count` tokens of a part. */
 export function firstTokens(part: Part, count: number): Part {
   if (part.ids.length <= count) return part;
-  return { text: part.text, ids: part.ids.slice(0, count), offsets: part.offsets.slice(0, 2 * count) };
+  const { text, ids, offsets, places } = part;
+  return {
+    text,
+    ids: ids.slice(0, count),
+    offsets: offsets.slice(0, 2 * count),
+    ...(places ? { places: places.slice(0, count) } : {}),
+  };
 }
 
 /**

@@ -9,10 +9,12 @@ import { bertPreTokenizer, Tokenizer as Library, type Encoding as LibraryEncodin
 import { AdaptuneError } from '../errors.js';
 import { exists, readText } from '../util/files.js';
 import { isObject, parseJson, show } from '../util/json.js';
+import { GAPPED_FILE, GappedPatterns, parseGapped, type GappedRules } from './gapped.js';
 import { modelFile } from './model-files.js';
-import { cutWord, isPhrase, piecesWithEntry, type WordPieces } from './phrases.js';
+import { cutWord, isBoundedByWords, isPhrase, piecesWithEntry, type WordPieces } from './phrases.js';
 import { checkTokenizer, tokenizerJson, type TokenizerParts } from './tokenizer-check.js';
 import { firstTokens, fitPair, head, utf16Offsets, type Encoding, type Part } from './tokenization.js';
+import { UnitSplitter, type PlacedPart, type Units } from './word-units.js';
 
 /** tokenizer.json of a large vocabulary with all its phrases stays far below. */
 const LIMITS = { code: 'E_TOKENIZER', length: 2 ** 26, depth: 32, keys: 2 ** 21 } as const;
@@ -58,6 +60,21 @@ interface Config {
   maxLength: number | null;
 }
 
+/** Tokens of a whole text, phrases merged, gapped patterns not: what gapped patterns are mined from. */
+export interface UnitEncoding extends Units {
+  ids: Int32Array;
+  /** UTF-16 [start, end) in the text of each token. */
+  offsets: Int32Array;
+}
+
+/** Texts of files, by name. */
+export interface TokenizerFiles {
+  'tokenizer.json': string;
+  'tokenizer_config.json': string;
+  /** With gapped patterns only. */
+  'gapped.json'?: string;
+}
+
 export class Tokenizer {
   readonly #parts: TokenizerParts;
   readonly #config: Config;
@@ -65,30 +82,41 @@ export class Tokenizer {
   #baseLibrary: Library | undefined;
   readonly #normalizer: Normalizer;
   readonly #pieces: WordPieces;
+  /** Ids by entry, phrases included. */
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #specialIds: ReadonlySet<number>;
   readonly #hasSingleWord: boolean;
+  /** Words of each phrase. */
+  readonly #widths: Uint8Array;
+  /** Base pieces that each new token counts for. */
+  readonly #counts: Int32Array;
   /** Contents of tokenizer.json. */
   readonly json: object;
-  /** Entries with phrases: rows of the embedding table. */
+  /** Entries, phrases and gapped patterns: rows of the embedding table. */
   readonly vocabularySize: number;
-  /** Entries without phrases. */
+  /** Entries alone. */
   readonly baseVocabularySize: number;
   /** The phrases, as the normalizer leaves them; phrase i has the id baseVocabularySize + i. */
   readonly phrases: readonly string[];
-  /** Base ids that each phrase stands for. */
+  /** Patterns that are put in after tokenizer.json; their ids follow those of the phrases. */
+  readonly gapped: GappedPatterns | null;
+  /** Base ids that each new token stands for: of the phrases, then of the gapped patterns. */
   readonly pieces: readonly Int32Array[];
   readonly special: Readonly<SpecialIds>;
 
-  private constructor(parts: TokenizerParts, config: Config) {
+  private constructor(parts: TokenizerParts, config: Config, gapped: GappedRules | null) {
     this.#parts = parts;
     this.#config = config;
     this.json = tokenizerJson(parts);
     this.#library = openLibrary(this.json);
     const { entries, baseSize } = parts;
-    this.vocabularySize = entries.length;
+    this.vocabularySize = entries.length + (gapped?.patterns.length ?? 0);
     this.baseVocabularySize = baseSize;
     this.phrases = entries.slice(baseSize);
 
-    const ids = new Map(entries.slice(0, baseSize).map((entry, id) => [entry, id]));
+    const idsOf = (list: readonly string[]) => new Map(list.map((entry, id) => [entry, id]));
+    this.#ids = idsOf(entries);
+    const ids = this.phrases.length === 0 ? this.#ids : idsOf(entries.slice(0, baseSize));
     this.special = {
       unknown: ids.get(parts.unknown)!,
       classifier: ids.get(parts.classifier)!,
@@ -98,8 +126,22 @@ export class Tokenizer {
     };
     this.#pieces = { ids, unknown: this.special.unknown, continuation: parts.continuation, maxWord: parts.maxWord };
     this.#normalizer = this.#library.getNormalizer()!;
-    this.pieces = this.phrases.map((phrase) => this.#cutPhrase(phrase));
-    this.#hasSingleWord = this.phrases.some((phrase) => wordsOf(phrase).length === 1);
+    this.#widths = Uint8Array.from(this.phrases, (phrase) => wordsOf(phrase).length);
+    this.#hasSingleWord = this.#widths.includes(1);
+    const phrases = this.phrases.map((phrase) => this.#cutPhrase(phrase));
+    this.#specialIds = new Set(Object.values(this.special).filter((id) => id !== null));
+    this.gapped =
+      gapped &&
+      new GappedPatterns(gapped, {
+        firstId: entries.length,
+        splitter: this.#splitter(gapped.protect),
+        cut: (word) => this.cutWord(word),
+      });
+    const patterns = gapped?.patterns.map((words) => this.#cutPhrase(words.join(' '))) ?? [];
+    this.pieces = [...phrases, ...patterns];
+    // Where everything stays, what is put in counts for nothing.
+    const inserted = gapped?.mode === 'insert' ? phrases.length : Infinity;
+    this.#counts = Int32Array.from(this.pieces, (pieces, i) => (i < inserted ? pieces.length : 0));
   }
 
   /** Reads tokenizer.json and, where there is one, tokenizer_config.json. E_FILE, E_MODEL_FORMAT (a link out), E_TOKENIZER. */
@@ -120,8 +162,9 @@ export class Tokenizer {
     }
     const json = await read('tokenizer.json');
     const config = (await there('tokenizer_config.json')) ? await read('tokenizer_config.json') : {};
+    const gapped = (await there(GAPPED_FILE)) ? await read(GAPPED_FILE) : null;
     try {
-      return Tokenizer.fromJson(json, config);
+      return Tokenizer.fromJson(json, config, gapped);
     } catch (error) {
       if (!(error instanceof AdaptuneError)) throw error;
       // The message begins with the file's name.
@@ -129,9 +172,16 @@ export class Tokenizer {
     }
   }
 
-  /** From the parsed contents of tokenizer.json and tokenizer_config.json. E_TOKENIZER. */
-  static fromJson(json: unknown, config: unknown = {}): Tokenizer {
-    return new Tokenizer(checkTokenizer(json), checkConfig(config));
+  /** From the parsed contents of tokenizer.json, tokenizer_config.json and, where there is one, gapped.json. E_TOKENIZER. */
+  static fromJson(json: unknown, config: unknown = {}, gapped: unknown = null): Tokenizer {
+    const parts = checkTokenizer(json);
+    if (gapped === null) return new Tokenizer(parts, checkConfig(config), null);
+    try {
+      return new Tokenizer(parts, checkConfig(config), parseGapped(gapped, parts.entries.length));
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new AdaptuneError('E_TOKENIZER', `${GAPPED_FILE}: ${cause.message}`, { cause });
+    }
   }
 
   /** `model_max_length` of tokenizer_config.json, where it sets one. */
@@ -168,7 +218,7 @@ export class Tokenizer {
     const room = maxLength - specials;
     const all = pairs ? texts.flatMap((text, i) => [text, pairs[i]!]) : texts;
     const read = all.map((text) => head(text, UNITS_PER_TOKEN * maxLength));
-    const whole = await this.#run(this.#library, read, takePart);
+    const whole = await this.#run(this.#library, read, (encoding, text) => this.#takePart(encoding, text));
     const fitted = pairs
       ? texts.flatMap((_, i) => {
           const [first, second] = [whole[2 * i]!, whole[2 * i + 1]!];
@@ -176,7 +226,7 @@ export class Tokenizer {
           return [firstTokens(first, a), firstTokens(second, b)];
         })
       : whole.map((part) => firstTokens(part, room));
-    const base = await this.#countBase(fitted);
+    const base = fitted.map((part) => this.#countBase(part));
     const cut = fitted.map((part, i) => part !== whole[i] || part.text.length < all[i]!.length);
     const step = pairs ? 2 : 1;
     return texts.map((_, i) => {
@@ -199,11 +249,21 @@ export class Tokenizer {
     }));
   }
 
+  /** Tokens of whole texts in units of words, gapped patterns not put in; no unit spans a `protect` string. */
+  encodeUnits(texts: readonly string[], protect: readonly string[]): Promise<UnitEncoding[]> {
+    const splitter = this.#splitter(protect);
+    return this.#run(this.#library, texts, (encoding, text) => {
+      const part = this.#place(encoding, text);
+      return { ids: part.ids, offsets: part.offsets, ...splitter.split(part) };
+    });
+  }
+
   /**
    * The tokenizer with more phrases after those that it has. Phrases are normalized first. E_ARGUMENT names a phrase
    * that is empty, begins or ends with punctuation, is too long, one base token, or there already.
    */
   withPhrases(phrases: readonly string[]): Tokenizer {
+    if (phrases.length > 0) this.#requireNoPatterns();
     const known = new Set(this.#parts.entries);
     const added = phrases.map((phrase) => {
       const normal = this.normalize(phrase);
@@ -219,7 +279,38 @@ export class Tokenizer {
       return normal;
     });
     if (added.length === 0) return this;
-    return new Tokenizer({ ...this.#parts, entries: [...this.#parts.entries, ...added] }, this.#config);
+    return new Tokenizer({ ...this.#parts, entries: [...this.#parts.entries, ...added] }, this.#config, null);
+  }
+
+  /** The tokenizer with gapped patterns. E_ARGUMENT names one that cannot be. */
+  withGapped(rules: GappedRules): Tokenizer {
+    if (rules.patterns.length === 0) return this;
+    this.#requireNoPatterns();
+    try {
+      return new Tokenizer(this.#parts, this.#config, rules);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new AdaptuneError('E_ARGUMENT', cause.message, { cause });
+    }
+  }
+
+  /** Their ids follow those of the phrases, so they come last. */
+  #requireNoPatterns(): void {
+    if (!this.gapped) return;
+    throw new AdaptuneError('E_ARGUMENT', 'expected a tokenizer without gapped patterns: it takes no more tokens');
+  }
+
+  /** Ids of a single word, those of phrases of one word included; null for what is no word, not normalized, or unknown. */
+  cutWord(word: string): number[] | null {
+    if (this.normalize(word) !== word || wordsOf(word).length !== 1 || !isBoundedByWords(word)) return null;
+    const pieces = { ...this.#pieces, ids: this.#ids };
+    const ids = cutWord(word, pieces);
+    return ids.some((id) => this.#specialIds.has(id)) ? null : ids;
+  }
+
+  /** Base ids of words as the normalizer leaves them. */
+  basePieces(words: readonly string[]): Int32Array {
+    return this.#cutPhrase(words.join(' '));
   }
 
   /** See `piecesWithEntry` of phrases.ts: what a single word as a phrase does to longer words, both as the normalizer leaves them. */
@@ -228,7 +319,7 @@ export class Tokenizer {
   }
 
   /** Texts of the files of a model folder. transformers must not rebuild the pipeline, which the class name ensures. */
-  files(maxLength: number): { 'tokenizer.json': string; 'tokenizer_config.json': string } {
+  files(maxLength: number): TokenizerFiles {
     const { unknown, classifier, separator, normalizer } = this.#parts;
     const { padding, mask } = this.#config;
     // Of names that are no entries, transformers would make new ones, beyond the embedding table.
@@ -243,7 +334,11 @@ export class Tokenizer {
       ...(this.special.mask === null ? {} : { mask_token: mask }),
     };
     const text = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
-    return { 'tokenizer.json': text(this.json), 'tokenizer_config.json': text(config) };
+    return {
+      'tokenizer.json': text(this.json),
+      'tokenizer_config.json': text(config),
+      ...(this.gapped ? { [GAPPED_FILE]: text(this.gapped.json) } : {}),
+    };
   }
 
   #base(): Library {
@@ -279,19 +374,52 @@ export class Tokenizer {
     return results;
   }
 
-  /** Pieces before merging of the tokens of each part, without special tokens. */
-  async #countBase(parts: readonly Part[]): Promise<number[]> {
-    // A phrase of one word is also the beginning of longer words, whose pieces differ: the text tells.
-    if (this.#hasSingleWord) {
-      const surviving = parts.map(({ text, offsets }) => text.slice(0, offsets.at(-1) ?? 0));
-      return this.#run(this.#base(), surviving, (encoding) => encoding.getLength());
+  #splitter(protect: readonly string[]): UnitSplitter {
+    const { entries, baseSize, continuation } = this.#parts;
+    const width = (id: number) => (id < baseSize ? 1 : this.#widths[id - baseSize]!);
+    return new UnitSplitter(entries, width, { continuation, special: this.#specialIds }, protect);
+  }
+
+  #place(encoding: LibraryEncoding, text: string): PlacedPart {
+    const ids = Int32Array.from(encoding.getIds());
+    const words = encoding.getWordIds();
+    const places = new Int32Array(ids.length);
+    const { baseVocabularySize: size } = this;
+    let next = 0;
+    for (let i = 0; i < ids.length; i++) {
+      if (i > 0 && words[i] === words[i - 1]) places[i] = places[i - 1]!;
+      else {
+        places[i] = next;
+        next += ids[i]! < size ? 1 : this.#widths[ids[i]! - size]!;
+      }
     }
-    const { baseVocabularySize: size, pieces } = this;
-    return parts.map(({ ids }) => {
-      let count = 0;
-      for (const id of ids) count += id < size ? 1 : pieces[id - size]!.length;
-      return count;
-    });
+    return { text, ids, offsets: utf16Offsets(encoding.getOffsets(), text), places };
+  }
+
+  #takePart(encoding: LibraryEncoding, text: string): Part {
+    if (this.gapped) return this.gapped.apply(this.#place(encoding, text));
+    if (this.#hasSingleWord) return this.#place(encoding, text);
+    return { text, ids: Int32Array.from(encoding.getIds()), offsets: utf16Offsets(encoding.getOffsets(), text) };
+  }
+
+  /** Pieces before merging of a part's tokens, without special tokens. */
+  #countBase({ text, ids, offsets, places }: Part): number {
+    const { baseVocabularySize: size } = this;
+    let count = 0;
+    for (let i = 0, end = 0; i < ids.length; i = end) {
+      end = i + 1;
+      const id = ids[i]!;
+      if (id >= size && this.#widths[id - size] !== 1) count += this.#counts[id - size]!;
+      else if (!this.#hasSingleWord) count++;
+      else {
+        // A phrase of one word is also the beginning of longer words, whose pieces differ.
+        while (end < ids.length && places![end] === places![i]) end++;
+        const surface = text.slice(offsets[2 * i], offsets[2 * end - 1]);
+        const changed = id >= size || id === this.special.unknown;
+        count += changed ? this.#cutPhrase(this.#normalizer.normalizeString(surface)).length : end - i;
+      }
+    }
+    return count;
   }
 
   /** [CLS] A [SEP], or [CLS] A [SEP] B [SEP]. */
@@ -317,10 +445,6 @@ export class Tokenizer {
 const wordSplitter = bertPreTokenizer();
 /** Words and punctuation marks of normalized text. */
 const wordsOf = (text: string) => wordSplitter.preTokenizeString(text).map(([word]) => word);
-
-function takePart(encoding: LibraryEncoding, text: string): Part {
-  return { text, ids: Int32Array.from(encoding.getIds()), offsets: utf16Offsets(encoding.getOffsets(), text) };
-}
 
 /** A command that adds tokenizer.json to a folder that has a vocabulary only. */
 const conversion = (folder: string) =>

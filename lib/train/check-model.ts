@@ -39,6 +39,11 @@ export async function checkModel(device: Device, options: Options, inputs: Input
     );
   }
   checkOptions(encoder.config, options);
+  if (tokenizer.gapped && (options.newTokens !== 0 || options.tokens !== null))
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      `expected 0 for newTokens (--new-tokens) and no tokens with ${model}: it has gapped patterns, and takes no more tokens`,
+    );
   await checkCost(encoder.config, options, inputs, () => tokenizer);
 }
 
@@ -60,7 +65,7 @@ async function checkCost(
   if (cost >= least) return;
   if (newTokens === 0 && tokens === null) throw unreachable(cost, least, work);
   // Of tokens that are given, or that the model has from before, the length is not bounded.
-  const longest = tokens === null && tokenizer.phrases.length === 0 ? maxPattern : Infinity;
+  const longest = tokens === null && tokenizer.pieces.length === 0 ? maxPattern : Infinity;
   const words = await tokenizer.encodeForMining(train.texts);
   // [CLS] and [SEP] besides.
   const lengths = words.map(({ word }) => Math.min(maxLength, 2 + Math.ceil(((word.at(-1) ?? -1) + 1) / longest)));

@@ -110,7 +110,7 @@ async function modelIdentity(model: string): Promise<string> {
   }
   await requireModelFolder(model);
   const names = (await list(model)).filter((name) =>
-    /^(?:config|tokenizer|tokenizer_config)\.json$|\.safetensors(?:\.index\.json)?$/.test(name),
+    /^(?:config|tokenizer|tokenizer_config|gapped)\.json$|\.safetensors(?:\.index\.json)?$/.test(name),
   );
   const hashes = await Promise.all(names.map(async (name) => sha256File(await modelFile(model, name))));
   return sha256OfTexts(names.flatMap((name, i) => [name, hashes[i]!]));

@@ -7,7 +7,7 @@ import type { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
 import { Encoder, withDropout } from '../model/encoder.js';
 import { growRows } from '../model/growth.js';
-import { MODEL_FILES, writeModelManifest } from '../model/saved-model.js';
+import { modelFileNames, writeModelManifest } from '../model/saved-model.js';
 import type { TensorSource } from '../model/safetensors.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Tokenizer } from '../model/tokenizer.js';
@@ -131,8 +131,17 @@ class Job {
     if (options.newTokens !== 0 || options.tokens !== null) {
       this.#mined = await this.#run.stage('mine', (report) => this.#mine(base, report));
     }
-    const phrases = this.#mined.map((token) => token.phrase);
-    this.#tokenizer = await this.#run.stage('grow', () => Promise.resolve(base.withPhrases(phrases)));
+    this.#tokenizer = await this.#run.stage('grow', () => Promise.resolve(this.#grow(base)));
+    if (this.#tokenizer.gapped)
+      this.#run.note('gapped patterns need adaptune: for texts with one, tokenizer.json alone gives other ids');
+  }
+
+  #grow(base: Tokenizer): Tokenizer {
+    const { gapped, maxGap, protect } = this.options;
+    const phrases = this.#mined.filter(({ members }) => members === undefined);
+    const patterns = this.#mined.flatMap(({ members }) => (members === undefined ? [] : [members]));
+    const grown = base.withPhrases(phrases.map(({ phrase }) => phrase));
+    return gapped === 'off' ? grown : grown.withGapped({ mode: gapped, maxGap, protect, patterns });
   }
 
   async #mine(tokenizer: Tokenizer, report: Report): Promise<TokenReport[]> {
@@ -181,7 +190,7 @@ class Job {
     const { options, inputs, device } = this;
     const classes = inputs.labels.length;
     const tokenizer = this.#tokenizer;
-    const pieces = tokenizer.pieces.slice(tokenizer.phrases.length - this.#mined.length);
+    const pieces = tokenizer.pieces.slice(tokenizer.pieces.length - this.#mined.length);
     const { seed, init, dropout } = options;
     const first = tokenizer.vocabularySize - pieces.length;
     if (isScratch(options.model)) {
@@ -305,7 +314,7 @@ class Job {
     if (inputs.split) await writeAtomic(join(out, 'validation.jsonl'), validationLines(inputs));
     run.addSeconds('save', (performance.now() - begin) / 1000);
     const sizes: [string, number][] = [];
-    for (const name of MODEL_FILES) sizes.push([name, (await stat(join(out, name))).size]);
+    for (const name of await modelFileNames(out)) sizes.push([name, (await stat(join(out, name))).size]);
     const result = trainResult({
       head: {
         model: options.model,

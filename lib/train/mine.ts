@@ -29,13 +29,35 @@ import type { Tokenizer } from '../model/tokenizer.js';
 import { readText } from '../util/files.js';
 import { type OptionsOf, type ResolvedOf, resolveOptions } from '../util/options.js';
 import { TRAIN_OPTIONS } from './options.js';
-import { checkPhrases, readTokenList, type RejectedEntry, tokenId } from './token-list.js';
+import { chooseGapped, type GappedCounts, GappedCorpus, mineGapped, reportGapped } from './mine-gapped.js';
+import {
+  apartGapped,
+  checkGapped,
+  checkPhrases,
+  readTokenList,
+  type RejectedEntry,
+  type TokenEntry,
+  tokenId,
+} from './token-list.js';
 
 export { miningKey, type TokenReport } from '../mining/index.js';
 
 /** The options of `train` that bear on the choice of tokens. */
-const { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect, threads } = TRAIN_OPTIONS;
-const TOKEN_OPTIONS = { minSupport, maxPattern, minUses, pplMax, singleWords, rank, newTokens, protect, threads };
+const { minSupport, maxPattern, minUses, pplMax, gapped, maxGap, singleWords, rank, newTokens, protect, threads } =
+  TRAIN_OPTIONS;
+const TOKEN_OPTIONS = {
+  minSupport,
+  maxPattern,
+  minUses,
+  pplMax,
+  gapped,
+  maxGap,
+  singleWords,
+  rank,
+  newTokens,
+  protect,
+  threads,
+};
 type Resolved = ResolvedOf<typeof TOKEN_OPTIONS>;
 
 /** Names, ranges and defaults are those of `train`; files may be given as lists instead. */
@@ -55,7 +77,7 @@ export interface MineTokensInput {
   labels?: readonly string[] | null | undefined;
   /** More texts of the domain: they support patterns, uses are counted in `texts`. */
   unlabelled?: readonly string[] | null | undefined;
-  tokenizer: Pick<Tokenizer, 'normalize' | 'encodeForMining' | 'piecesWithEntry' | 'baseVocabularySize' | 'special'>;
+  tokenizer: Tokenizer;
   options?: TokenOptions | undefined;
   signal?: AbortSignal | undefined;
   /** `done`: share of the stage, 0 to 1. */
@@ -68,7 +90,7 @@ export interface MinedToken extends TokenReport {
 }
 
 export interface MineTokensResult {
-  /** In the order of `rank`. */
+  /** Phrases in the order of `rank`, then gapped patterns, those that save most pieces first. */
   chosen: MinedToken[];
   /** `pieces`: base pieces of the unique training texts, which `lengthRatio` and `saved` refer to. */
   corpus: { texts: number; unique: number; words: number; distinctWords: number; pieces: number };
@@ -84,6 +106,8 @@ export interface MineTokensResult {
     cohesive: number;
     /** Largest number of tokens allowed. */
     cap: number;
+    /** How many gapped patterns were left after each step. */
+    gapped: GappedCounts | null;
   } | null;
   /** Entries of a given list that are left out. */
   rejected: RejectedEntry[];
@@ -130,12 +154,73 @@ export async function mineTokens(input: MineTokensInput): Promise<MineTokensResu
     distinctWords: corpus.lexicon.words.length,
     pieces: trainingPieces(corpus),
   };
-  const found =
-    tokens === undefined || tokens === null
+  const given = tokens === undefined || tokens === null ? null : apartGapped(await tokenEntries(tokens));
+  const phrases =
+    given === null
       ? await minedTokens(corpus, input, options, maxPatterns, stage)
-      : await stage('choose', () => givenTokens(corpus, tokens, tokenizer, corpusOptions, options));
+      : await stage('choose', () => givenTokens(corpus, given.phrases, tokenizer, corpusOptions, options));
+  const patterns = checkGapped(given?.gapped ?? [], tokenizer, options.gapped);
+  const rejected = [...phrases.rejected, ...patterns.rejected];
+  const found = { ...phrases, rejected };
+  if (options.gapped !== 'off') {
+    const units = await stage('encode', () => gappedCorpus(corpus, input, phrases.chosen, corpusOptions, options));
+    const { chosen, counts } =
+      phrases.mined === null
+        ? { chosen: patterns.patterns.map((words) => units.wordIds(words)), counts: null }
+        : await minedPatterns(units, input, options, maxPatterns, phrases.mined.cap - phrases.chosen.length, stage);
+    found.chosen.push(...(await stage('choose', () => reportGapped(units, chosen))));
+    if (found.mined) found.mined.gapped = counts;
+  }
+  const [first] = rejected;
+  if (first && found.chosen.length === 0)
+    throw new AdaptuneError(
+      'E_DATA',
+      `${typeof tokens === 'string' ? tokens : 'tokens'}: expected phrases that can be tokens, came ${rejected.length} that cannot; ` +
+        `line ${first.line}: ${JSON.stringify(first.phrase)}: ${first.reason}`,
+    );
   const chosen = found.chosen.map((token) => ({ id: tokenId(token.phrase), ...token }));
   return { ...found, chosen, corpus: counts, lengthRatio: lengthRatio(corpus, chosen), seconds };
+}
+
+async function tokenEntries(tokens: string | readonly string[]): Promise<TokenEntry[]> {
+  if (typeof tokens === 'string') return readTokenList(tokens);
+  return tokens.map((phrase, i) => ({ line: i + 1, phrase }));
+}
+
+/** The unique texts as the tokenizer cuts them with the phrases that were chosen. */
+function gappedCorpus(
+  corpus: Corpus,
+  { texts, unlabelled, tokenizer }: MineTokensInput,
+  phrases: readonly TokenReport[],
+  { protect, stopWords }: CorpusOptions,
+  { gapped, maxGap }: Resolved,
+): Promise<GappedCorpus> {
+  const all = unlabelled ? [...texts, ...unlabelled] : texts;
+  // A model that was adapted before has phrases of its own.
+  const known = new Set(tokenizer.phrases);
+  const grown = tokenizer.withPhrases(phrases.map(({ phrase }) => phrase).filter((phrase) => !known.has(phrase)));
+  const unique = Array.from(corpus.rows, (row) => all[row]!);
+  const mode = gapped === 'insert' ? 'insert' : 'first';
+  return GappedCorpus.of(corpus, unique, grown, { mode, maxGap, protect, stopWords });
+}
+
+async function minedPatterns(
+  units: GappedCorpus,
+  { signal, onProgress }: MineTokensInput,
+  options: Resolved,
+  maxPatterns: number | undefined,
+  cap: number,
+  stage: Stage,
+): Promise<ReturnType<typeof chooseGapped>> {
+  const patterns = await stage('mine', () =>
+    mineGapped(units, {
+      ...options,
+      maxPatterns,
+      signal,
+      onProgress: ({ done }) => onProgress?.({ stage: 'mine', done }),
+    }),
+  );
+  return stage('choose', () => chooseGapped(units, patterns, { ...options, cap }));
 }
 
 async function resolveStopWords(stopWords: string | Iterable<string> | null): Promise<ReadonlySet<string>> {
@@ -187,6 +272,7 @@ async function minedTokens(
       terms: terms.length,
       cohesive: cohesive.length,
       cap,
+      gapped: null,
     };
     return { chosen: chooseTokens(corpus, cohesive, { minUses, cap, rank, piecesWithEntry }), mined, rejected: [] };
   });
@@ -199,7 +285,7 @@ async function minedTokens(
 async function retokenized(
   corpus: Corpus,
   candidates: readonly Candidate[],
-  tokenizer: MineTokensInput['tokenizer'],
+  tokenizer: Tokenizer,
 ): Promise<Candidate[]> {
   const encodings = await tokenizer.encodeForMining(candidates.map((candidate) => phraseText(corpus, candidate)));
   return candidates.filter(({ words }, i) => {
@@ -210,13 +296,11 @@ async function retokenized(
 
 async function givenTokens(
   corpus: Corpus,
-  tokens: string | readonly string[],
-  tokenizer: MineTokensInput['tokenizer'],
+  entries: readonly TokenEntry[],
+  tokenizer: Tokenizer,
   corpusOptions: CorpusOptions,
   { singleWords, rank }: Resolved,
 ): Promise<Found> {
-  const entries =
-    typeof tokens === 'string' ? await readTokenList(tokens) : tokens.map((phrase, i) => ({ line: i + 1, phrase }));
   const { specialIds } = corpusOptions;
   const checked = await checkPhrases(entries, tokenizer, { specialIds, singleWords });
   const { phrases, encodings, rejected } = checked;
@@ -230,12 +314,5 @@ async function givenTokens(
     const reason = 'the rest of a longer word that begins with it would be unknown to the tokenizer';
     if (!usable.includes(candidate)) rejected.push({ ...checked.entries[i]!, code: 'spoils', reason });
   });
-  const [first] = rejected;
-  if (first && usable.length === 0)
-    throw new AdaptuneError(
-      'E_DATA',
-      `${typeof tokens === 'string' ? tokens : 'tokens'}: expected phrases that can be tokens, came ${rejected.length} that cannot; ` +
-        `line ${first.line}: ${JSON.stringify(first.phrase)}: ${first.reason}`,
-    );
   return { chosen: reportPhrases(corpus, usable, { rank, piecesWithEntry }), mined: null, rejected };
 }

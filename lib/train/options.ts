@@ -1,4 +1,5 @@
 /** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
+import { LARGEST_GAP } from '../model/gapped-match.js';
 import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
 import { checkTypes, type LabelledTexts } from './texts.js';
 
@@ -103,6 +104,20 @@ export const TRAIN_OPTIONS = {
       default: 0.3,
       value: 'X',
       help: 'Largest unigram-normalized perplexity of a new token; lower keeps only words that belong together.',
+    },
+    gapped: {
+      type: 'choice',
+      choices: ['off', 'first', 'insert'],
+      default: 'off',
+      help: 'Patterns with other words between theirs become tokens too. first: the token stands for its words, at the first of them. insert: it is put before them.',
+    },
+    maxGap: {
+      type: 'integer',
+      min: 1,
+      max: LARGEST_GAP,
+      default: 3,
+      value: 'N',
+      help: 'Words allowed between neighbours of a gapped pattern.',
     },
     singleWords: {
       type: 'boolean',

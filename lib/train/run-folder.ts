@@ -4,16 +4,18 @@
  */
 import { join } from 'node:path';
 import { AdaptuneError } from '../errors.js';
+import { GAPPED_FILE } from '../model/gapped.js';
 import { binding } from '../native/binding.js';
 import { isTemporary, list, makeDirectory, readText, remove, statOrNull, writeAtomic } from '../util/files.js';
 
 const CHECKPOINTS = 'checkpoints';
 /** What else an unfinished run may hold: final files written before adaptune.json. */
-const FINAL_FILES = new Set([
+const FINAL_FILES = new Set<string>([
   'config.json',
   'model.safetensors',
   'tokenizer.json',
   'tokenizer_config.json',
+  GAPPED_FILE,
   'validation.jsonl',
 ]);
 const LOCK = 'lock';

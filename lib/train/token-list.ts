@@ -2,6 +2,7 @@
 import { extname } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { AdaptuneError } from '../errors.js';
+import { GAP, gappedName } from '../model/gapped.js';
 import { isBoundedByWords } from '../model/phrases.js';
 import type { MiningEncoding } from '../model/tokenizer.js';
 import { LONGEST_PHRASE } from '../mining/index.js';
@@ -36,7 +37,9 @@ export type Rejection =
   | 'one-piece'
   | 'single-word'
   /** A single word whose rest in a longer word cannot be cut. */
-  | 'spoils';
+  | 'spoils'
+  /** A gapped pattern where those are off, or one with parts that are no words. */
+  | 'gapped';
 
 export interface RejectedEntry extends TokenEntry {
   code: Rejection;
@@ -103,6 +106,23 @@ function delimiterOf(header: string): string | null {
 
 const hasPhraseColumn = (header: string, delimiter: string | null): boolean =>
   delimiter !== null && header.split(delimiter).some((name) => name.replaceAll('"', '').trim() === 'phrase');
+
+export interface GappedEntry extends TokenEntry {
+  /** Its words, as they stand there. */
+  members: string[];
+}
+
+/** Entries with gaps ("between … and") apart from phrases. */
+export function apartGapped(entries: readonly TokenEntry[]): { phrases: TokenEntry[]; gapped: GappedEntry[] } {
+  const phrases: TokenEntry[] = [];
+  const gapped: GappedEntry[] = [];
+  for (const entry of entries) {
+    const members = entry.phrase.trim().split(new RegExp(`\\s+${GAP}\\s+`));
+    if (members.length > 1) gapped.push({ ...entry, members });
+    else phrases.push(entry);
+  }
+  return { phrases, gapped };
+}
 
 /** A list of phrases or of objects with a `phrase`; or the result of mining, whose `chosen` is such a list. */
 function jsonEntries(text: string, path: string): TokenEntry[] {
@@ -185,8 +205,43 @@ export async function checkPhrases(
   return checked;
 }
 
+/** Sorts out what cannot be a gapped pattern, each with its reason; of the others, the words. `mode` off: none can. */
+export function checkGapped(
+  entries: readonly GappedEntry[],
+  tokenizer: { normalize(text: string): string; cutWord(word: string): number[] | null },
+  mode: 'off' | 'first' | 'insert',
+): { patterns: string[][]; rejected: RejectedEntry[] } {
+  const patterns: string[][] = [];
+  const rejected: RejectedEntry[] = [];
+  const seen = new Set<string>();
+  for (const { members, ...entry } of entries) {
+    const words = members.map((member) => tokenizer.normalize(member));
+    const name = gappedName(words);
+    const wrong = words.find((word) => tokenizer.cutWord(word) === null);
+    const rejection =
+      changed(entry, name) ??
+      (mode === 'off'
+        ? ({ code: 'gapped', reason: 'it has gaps: --gapped first or insert allows it' } as const)
+        : wrong !== undefined
+          ? ({
+              code: 'gapped',
+              reason: `between gaps stand single words known to the tokenizer, not ${show(wrong)}`,
+            } as const)
+          : seen.has(name)
+            ? ({ code: 'repeated', reason: 'it stands there twice' } as const)
+            : null);
+    if (rejection !== null) rejected.push({ ...entry, ...rejection });
+    else {
+      seen.add(name);
+      patterns.push(words);
+    }
+  }
+  return { patterns, rejected };
+}
+
 type Reason = Pick<RejectedEntry, 'code' | 'reason'>;
 
+/** Null when the phrase is still that of the row's id. */
 function changed({ id }: TokenEntry, phrase: string): Reason | null {
   if (id === undefined || id === tokenId(phrase)) return null;
   const reason = `it is not the phrase of the row's id ${id}; put that back, or empty the id to add a phrase of your own`;

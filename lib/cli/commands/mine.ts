@@ -3,6 +3,7 @@ import { AdaptuneError } from '../../errors.js';
 import type { Pattern } from '../../mining/collector.js';
 import { mineSequences } from '../../mining/mine.js';
 import { parseSpmfFlat, spmfChunks } from '../../mining/spmf.js';
+import { LARGEST_GAP } from '../../model/gapped-match.js';
 import { MINE_OPTIONS } from '../../train/mine-options.js';
 import type { MineTokensResult } from '../../train/mine.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
@@ -18,6 +19,7 @@ const {
   train: _train,
   model: _model,
   maxPattern: _maxPattern,
+  maxGap: _maxGap,
   unlabelled,
   text,
   label,
@@ -54,20 +56,20 @@ const OPTIONS = {
       value: 'N',
       help: `Longest pattern. Default: ${TRAIN_OPTIONS.maxPattern.default} words for texts, none for --spmf.`,
     },
-  }),
-  ...grouped('Integer sequences instead of texts', {
-    spmf: {
-      type: 'path',
-      value: 'FILE',
-      help: 'Mine a sequence database in SPMF format, with --min-support, --max-pattern, --max-gap and --top-k.',
-    },
     maxGap: {
       type: 'integer',
       min: 0,
       max: 1_000_000,
       words: ['inf'],
       value: 'N|inf',
-      help: 'Items allowed between neighbours of a pattern. Default: inf.',
+      help: `Words, or items, allowed between neighbours of a pattern. Default: ${TRAIN_OPTIONS.maxGap.default} with --gapped, inf for --spmf.`,
+    },
+  }),
+  ...grouped('Integer sequences instead of texts', {
+    spmf: {
+      type: 'path',
+      value: 'FILE',
+      help: 'Mine a sequence database in SPMF format, with --min-support, --max-pattern, --max-gap and --top-k.',
     },
   }),
 } satisfies OptionTable;
@@ -108,23 +110,30 @@ async function mineTexts(options: Options, { signal, progress }: Invocation<type
       'E_ARGUMENT',
       'expected --train FILE and --model DIR, or --spmf FILE; see adaptune mine --help',
     );
-  if (options.maxGap !== null && options.maxGap !== 0)
+  const { gapped, maxGap } = options;
+  if (gapped === 'off' && maxGap !== null && maxGap !== 0)
     throw new AdaptuneError(
       'E_ARGUMENT',
-      `expected 0 for --max-gap with texts but received ${options.maxGap}: tokens are contiguous`,
+      `expected 0 for --max-gap without --gapped first or insert but received ${maxGap}`,
+    );
+  if (maxGap === 'inf')
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      `expected a whole number from 1 to ${LARGEST_GAP} for --max-gap with texts but received inf`,
     );
   const form = options.out === null ? null : endingOf(options.out, FORMATS);
   if (options.out !== null) await checkOutput(options.out, [train, options.unlabelled, options.stopWords]);
   const { readTexts } = await import('../../util/data.js');
   const { inContext, tokensTable } = await import('../tokens.js');
   const data = await readTexts(train, { text: options.text, label: options.label, labels: 'optional' });
-  const { topK, out, spmf: _spmf, maxGap: _maxGap, maxPattern, newTokens, ...rest } = options;
+  const { topK, out, spmf: _spmf, maxGap: _gap, maxPattern, newTokens, ...rest } = options;
   const { mine } = await import('../../train/mine-corpus.js');
   const mined = await mine({
     ...rest,
     model,
     train: { texts: data.texts, ...(data.labels === null ? {} : { labels: data.labels }) },
     maxPattern,
+    maxGap: gapped === 'off' ? null : maxGap,
     newTokens: topK ?? newTokens,
     signal,
     onProgress: ({ stage, done }) => progress.update({ stage, ...share(done) }),
@@ -162,6 +171,11 @@ export const command: CommandSpec<typeof OPTIONS, Result> = {
       say(
         `${count(mined.frequent)} frequent word sequences, ${count(mined.closed)} closed, ${count(mined.terms)} with a content word, ` +
           `${count(mined.cohesive)} cohesive, at most ${count(mined.cap)} tokens`,
+      );
+    if (mined?.gapped)
+      say(
+        `${count(mined.gapped.closed)} closed gapped patterns, ${count(mined.gapped.terms)} with a content word, ` +
+          `${count(mined.gapped.cohesive)} cohesive`,
       );
     for (const { line, phrase, code, reason } of rejected)
       note(`line ${line}: ${JSON.stringify(phrase)} is left out (${code}): ${reason}`);
