@@ -109,7 +109,7 @@ export const TRAIN_OPTIONS = {
       type: 'choice',
       choices: ['off', 'first', 'insert'],
       default: 'off',
-      help: 'Patterns with other words between theirs become tokens too. first: the token stands for its words, at the first of them. insert: it is put before them.',
+      help: 'Patterns with other words between theirs become tokens too, as far as phrases leave room. first: the token stands for its words, at the first of them. insert: it is put before them.',
     },
     maxGap: {
       type: 'integer',
