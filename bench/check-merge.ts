@@ -18,6 +18,7 @@ import { isPhrase } from '../lib/model/phrases.js';
 import { Tokenizer } from '../lib/model/tokenizer.js';
 import { hostileText } from '../test/helpers/hostile-text.js';
 import { frequentPhrases, oracleIds } from '../test/helpers/phrase-oracle.js';
+import { provenance } from './provenance.js';
 
 const { values } = parseArgs({
   options: {
@@ -131,5 +132,5 @@ try {
   rmSync(folder, { recursive: true });
 }
 const exact = results.every(({ texts, equal }) => Object.values(equal).every((count) => count === texts));
-console.log(JSON.stringify({ exact, sets: results }, null, 1));
+console.log(JSON.stringify({ ...provenance('check-merge'), exact, sets: results }, null, 1));
 if (!exact) process.exitCode = 1;

@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { Tokenizer } from '../lib/model/tokenizer.js';
 import { permutation } from '../lib/util/philox.js';
 import { frequentPhrases } from '../test/helpers/phrase-oracle.js';
+import { provenance } from './provenance.js';
 
 const { values } = parseArgs({
   options: {
@@ -103,7 +104,7 @@ const sets = {
   ideographs: ideographSet(),
 };
 const folder = mkdtempSync(join(tmpdir(), 'adaptune-speed-'));
-const results: Record<string, unknown> = { rounds: ROUNDS };
+const results: Record<string, unknown> = { ...provenance('phrase-speed'), rounds: ROUNDS };
 try {
   for (const [name, set] of Object.entries(sets)) {
     const counts = [0, ...COUNTS.filter((count) => count <= set.phrases.length)];

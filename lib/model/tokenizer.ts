@@ -7,17 +7,13 @@
 import { join, sep } from 'node:path';
 import { bertPreTokenizer, Tokenizer as Library, type Encoding as LibraryEncoding, type Normalizer } from 'tokenizers';
 import { AdaptuneError } from '../errors.js';
-import { exists, readText } from '../util/files.js';
-import { isObject, parseJson, show } from '../util/json.js';
 import { GAPPED_FILE, GappedPatterns, parseGapped, type GappedRules } from './gapped.js';
-import { modelFile } from './model-files.js';
 import { cutWord, isBoundedByWords, isPhrase, piecesWithEntry, type WordPieces } from './phrases.js';
+import { checkConfig, configJson, readTokenizerFiles, type TokenizerConfig } from './tokenizer-files.js';
 import { checkTokenizer, tokenizerJson, type TokenizerParts } from './tokenizer-check.js';
 import { firstTokens, fitPair, head, utf16Offsets, type Encoding, type Part } from './tokenization.js';
 import { UnitSplitter, type PlacedPart, type Units } from './word-units.js';
 
-/** tokenizer.json of a large vocabulary with all its phrases stays far below. */
-const LIMITS = { code: 'E_TOKENIZER', length: 2 ** 26, depth: 32, keys: 2 ** 21 } as const;
 /** A batch for the library's threads: at most this many texts, and no further text beyond this many UTF-16 units. */
 const BATCH_TEXTS = 256;
 const BATCH_UNITS = 2 ** 17;
@@ -53,13 +49,6 @@ export interface SpecialIds {
   mask: number | null;
 }
 
-/** What of tokenizer_config.json is kept. */
-interface Config {
-  padding: string;
-  mask: string;
-  maxLength: number | null;
-}
-
 /** Tokens of a whole text, phrases merged, gapped patterns not: what gapped patterns are mined from. */
 export interface UnitEncoding extends Units {
   ids: Int32Array;
@@ -77,7 +66,7 @@ export interface TokenizerFiles {
 
 export class Tokenizer {
   readonly #parts: TokenizerParts;
-  readonly #config: Config;
+  readonly #config: TokenizerConfig;
   readonly #library: Library;
   #baseLibrary: Library | undefined;
   readonly #normalizer: Normalizer;
@@ -104,7 +93,7 @@ export class Tokenizer {
   readonly pieces: readonly Int32Array[];
   readonly special: Readonly<SpecialIds>;
 
-  private constructor(parts: TokenizerParts, config: Config, gapped: GappedRules | null) {
+  private constructor(parts: TokenizerParts, config: TokenizerConfig, gapped: GappedRules | null) {
     this.#parts = parts;
     this.#config = config;
     this.json = tokenizerJson(parts);
@@ -146,23 +135,7 @@ export class Tokenizer {
 
   /** Reads tokenizer.json and, where there is one, tokenizer_config.json. E_FILE, E_MODEL_FORMAT (a link out), E_TOKENIZER. */
   static async load(folder: string): Promise<Tokenizer> {
-    const there = (name: string) => exists(join(folder, name));
-    const read = async (name: string) => {
-      const path = await modelFile(folder, name);
-      return parseJson(await readText(path, { limit: LIMITS.length }), join(folder, name), LIMITS);
-    };
-    if (!(await there('tokenizer.json'))) {
-      const vocabulary = (await there('vocab.txt'))
-        ? `vocab.txt, of a slow one; convert it once: ${conversion(folder)}`
-        : 'nothing';
-      throw new AdaptuneError(
-        'E_TOKENIZER',
-        `${join(folder, 'tokenizer.json')}: expected the file of a fast tokenizer, came ${vocabulary}`,
-      );
-    }
-    const json = await read('tokenizer.json');
-    const config = (await there('tokenizer_config.json')) ? await read('tokenizer_config.json') : {};
-    const gapped = (await there(GAPPED_FILE)) ? await read(GAPPED_FILE) : null;
+    const { json, config, gapped } = await readTokenizerFiles(folder);
     try {
       return Tokenizer.fromJson(json, config, gapped);
     } catch (error) {
@@ -318,25 +291,13 @@ export class Tokenizer {
     return piecesWithEntry(word, entry, this.#pieces);
   }
 
-  /** Texts of the files of a model folder. transformers must not rebuild the pipeline, which the class name ensures. */
+  /** Texts of the files of a model folder. */
   files(maxLength: number): TokenizerFiles {
-    const { unknown, classifier, separator, normalizer } = this.#parts;
-    const { padding, mask } = this.#config;
-    // Of names that are no entries, transformers would make new ones, beyond the embedding table.
-    const config = {
-      tokenizer_class: 'PreTrainedTokenizerFast',
-      model_max_length: maxLength,
-      do_lower_case: normalizer.lowercase,
-      unk_token: unknown,
-      cls_token: classifier,
-      sep_token: separator,
-      ...(this.special.padding === null ? {} : { pad_token: padding }),
-      ...(this.special.mask === null ? {} : { mask_token: mask }),
-    };
     const text = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
+    const isEntry = (name: string) => this.#pieces.ids.has(name);
     return {
       'tokenizer.json': text(this.json),
-      'tokenizer_config.json': text(config),
+      'tokenizer_config.json': text(configJson(this.#config, this.#parts, maxLength, isEntry)),
       ...(this.gapped ? { [GAPPED_FILE]: text(this.gapped.json) } : {}),
     };
   }
@@ -446,10 +407,6 @@ const wordSplitter = bertPreTokenizer();
 /** Words and punctuation marks of normalized text. */
 const wordsOf = (text: string) => wordSplitter.preTokenizeString(text).map(([word]) => word);
 
-/** A command that adds tokenizer.json to a folder that has a vocabulary only. */
-const conversion = (folder: string) =>
-  `python -c "import sys; from transformers import AutoTokenizer; AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])" ${JSON.stringify(folder)}`;
-
 function openLibrary(json: object): Library {
   try {
     return Library.fromString(JSON.stringify(json));
@@ -458,21 +415,4 @@ function openLibrary(json: object): Library {
       cause,
     });
   }
-}
-
-/** Names and the length limit of tokenizer_config.json; a limit as large as "none" (1e30) is none. */
-function checkConfig(config: unknown): Config {
-  if (!isObject(config))
-    throw new AdaptuneError('E_TOKENIZER', `tokenizer_config.json: expected an object, came ${show(config)}`);
-  const { pad_token, mask_token, model_max_length: limit } = config;
-  // A token is given by its text or as an object with its text.
-  const name = (token: unknown, usual: string) => {
-    const content = isObject(token) ? token['content'] : token;
-    return typeof content === 'string' ? content : usual;
-  };
-  return {
-    padding: name(pad_token, '[PAD]'),
-    mask: name(mask_token, '[MASK]'),
-    maxLength: typeof limit === 'number' && Number.isInteger(limit) && limit > 0 && limit < 2 ** 31 ? limit : null,
-  };
 }
