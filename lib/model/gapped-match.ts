@@ -40,6 +40,8 @@ interface State {
 
 export class GappedMatcher {
   readonly #root: Node = { pattern: -1, index: 0, height: 0, children: new Map() };
+  /** Where each pattern ends. */
+  readonly #ends: Node[] = [];
 
   /** Patterns are lists of keys from 0 on, of two or more members, each once. */
   constructor(
@@ -57,7 +59,13 @@ export class GappedMatcher {
         node = child;
       }
       node.pattern = pattern;
+      this.#ends.push(node);
     });
+  }
+
+  /** Takes a pattern out of the rule; the others keep their numbers. */
+  remove(pattern: number): void {
+    this.#ends[pattern]!.pattern = -1;
   }
 
   /**
@@ -76,6 +84,27 @@ export class GappedMatcher {
       matches.push(match);
     }
     return matches;
+  }
+
+  /** Every pattern that has an occurrence, whatever others take, where each unit is a word. */
+  occurring(keys: ArrayLike<number>): Set<number> {
+    const found = new Set<number>();
+    const seen = new Set<number>();
+    const visit = (node: Node, at: number): void => {
+      const met = node.index * keys.length + at;
+      if (seen.has(met)) return;
+      seen.add(met);
+      if (node.pattern >= 0) found.add(node.pattern);
+      for (let next = at + 1; next <= at + 1 + this.maxGap && next < keys.length && keys[next] !== WALL; next++) {
+        const child = node.children.get(keys[next]!);
+        if (child) visit(child, next);
+      }
+    };
+    for (let first = 0; first < keys.length; first++) {
+      const node = this.#root.children.get(keys[first]!);
+      if (node) visit(node, first);
+    }
+    return found;
   }
 
   #longest(start: Node, first: number, { keys, places, taken, dead }: State): Match | null {

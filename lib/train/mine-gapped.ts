@@ -1,116 +1,12 @@
 /**
  * Gapped patterns as new tokens: closed sequences of the words that the chosen phrases leave, with at most `maxGap` words between
- * neighbours; of these the cohesive ones, of these those that are used often enough. Texts are taken apart, and uses counted, by
- * what encodes texts later (lib/model/word-units.ts, gapped-match.ts).
+ * neighbours; of these the cohesive ones, of these those that are used often enough.
  */
-import {
-  type Corpus,
-  LabelTable,
-  Lexicon,
-  mineSequences,
-  type Pattern,
-  resolveSupport,
-  type TokenReport,
-  WindowCohesion,
-} from '../mining/index.js';
+import { LabelTable, mineSequences, type Pattern, resolveSupport, type TokenReport } from '../mining/index.js';
 import { gappedName } from '../model/gapped.js';
-import { GappedMatcher, type Match, OTHER, WALL } from '../model/gapped-match.js';
-import type { Tokenizer, UnitEncoding } from '../model/tokenizer.js';
-import { BARRIER, WORD } from '../model/word-units.js';
-
-export interface GappedOptions {
-  mode: 'first' | 'insert';
-  maxGap: number;
-  protect: readonly string[];
-  stopWords: ReadonlySet<string>;
-}
-
-/** A unit of a text at each word's place: a word of the lexicon, OTHER for words of phrases, WALL. */
-type Sequence = Int32Array;
-
-/** The unique texts in units of words. */
-export class GappedCorpus {
-  readonly lexicon: Lexicon;
-  readonly sequences: Sequence[] = [];
-  private readonly encodings: readonly UnitEncoding[];
-
-  /** @param texts Of the corpus, unique. */
-  private constructor(
-    readonly corpus: Corpus,
-    encodings: readonly UnitEncoding[],
-    texts: readonly string[],
-    readonly tokenizer: Tokenizer,
-    readonly options: GappedOptions,
-  ) {
-    const { stopWords } = options;
-    this.encodings = encodings;
-    this.lexicon = new Lexicon({ stopWords, normalize: (text) => tokenizer.normalize(text) });
-    encodings.forEach((encoding, i) => this.sequences.push(this.sequence(encoding, texts[i]!)));
-  }
-
-  /** @param tokenizer With the phrases that were chosen. */
-  static async of(
-    corpus: Corpus,
-    texts: readonly string[],
-    tokenizer: Tokenizer,
-    options: GappedOptions,
-  ): Promise<GappedCorpus> {
-    return new GappedCorpus(corpus, await tokenizer.encodeUnits(texts, options.protect), texts, tokenizer, options);
-  }
-
-  private sequence({ ids, offsets, begin, place, kind }: UnitEncoding, text: string): Sequence {
-    const last = kind.length - 1;
-    // Words of a phrase at the end take no part.
-    const sequence = new Int32Array(last < 0 ? 0 : place[last]! + 1).fill(OTHER);
-    kind.forEach((of, unit) => {
-      const [from, to] = [begin[unit]!, begin[unit + 1]!];
-      if (of === BARRIER) sequence[place[unit]!] = WALL;
-      else if (of === WORD)
-        sequence[place[unit]!] = this.lexicon.idOf(
-          ids.subarray(from, to),
-          text.slice(offsets[2 * from], offsets[2 * to - 1]),
-        );
-    });
-    return sequence;
-  }
-
-  /** Adds words that no text need contain. */
-  wordIds(words: readonly string[]): Int32Array {
-    return Int32Array.from(words, (word) => this.lexicon.idOf(Int32Array.from(this.tokenizer.cutWord(word)!), word));
-  }
-
-  words(items: Int32Array): string[] {
-    return Array.from(items, (item) => this.lexicon.words[item]!.text);
-  }
-
-  /** Base pieces. */
-  pieces(items: Int32Array): number {
-    return this.tokenizer.basePieces(this.words(items)).length;
-  }
-
-  /** UTF-16 [begin, end) of an occurrence in a unique text. */
-  span(text: number, { members }: Match): { begin: number; end: number } {
-    const { offsets, begin, place } = this.encodings[text]!;
-    const unit = (at: number) => place.indexOf(at);
-    return {
-      begin: offsets[2 * begin[unit(members[0]!)]!]!,
-      end: offsets[2 * begin[unit(members.at(-1)!) + 1]! - 1]!,
-    };
-  }
-
-  /** Visits the occurrences that encoding would merge, in the texts [0, last). */
-  forEachUse(patterns: readonly Int32Array[], last: number, visit: (match: Match, text: number) => void): void {
-    const matcher = new GappedMatcher(patterns, this.options.maxGap);
-    for (let text = 0; text < last; text++) {
-      for (const match of matcher.match(this.sequences[text]!)) visit(match, text);
-    }
-  }
-
-  cohesion(patterns: readonly Int32Array[]): WindowCohesion {
-    const { maxGap } = this.options;
-    return new WindowCohesion(this.sequences, patterns, { words: this.lexicon.words.length, wall: WALL, maxGap });
-  }
-}
+import { GappedMatcher, OTHER } from '../model/gapped-match.js';
+import { Queue } from '../util/queue.js';
+import type { GappedCorpus, Sequence } from './gapped-corpus.js';
 
 export interface GappedMining {
   minSupport: number | string;
@@ -176,27 +72,71 @@ function isStable({ lexicon, tokenizer }: GappedCorpus, items: Int32Array): bool
   });
 }
 
+/** Uses of patterns in the training texts, kept up to date while patterns go. */
+class Uses {
+  readonly all: Int32Array;
+  /** Those with a word in one of the gaps. */
+  readonly gapped: Int32Array;
+  private readonly matcher: GappedMatcher;
+  /** Training texts in which each pattern occurs, used or not. */
+  private readonly texts: number[][];
+  private readonly changed = new Set<number>();
+
+  constructor(
+    private readonly sequences: readonly Sequence[],
+    patterns: readonly Int32Array[],
+    maxGap: number,
+  ) {
+    this.matcher = new GappedMatcher(patterns, maxGap);
+    this.all = new Int32Array(patterns.length);
+    this.gapped = new Int32Array(patterns.length);
+    this.texts = patterns.map(() => []);
+    sequences.forEach((sequence, text) => {
+      for (const pattern of this.matcher.occurring(sequence)) this.texts[pattern]!.push(text);
+      this.count(sequence, 1);
+    });
+  }
+
+  /** Returns the patterns whose uses may have changed. */
+  remove(pattern: number): ReadonlySet<number> {
+    this.changed.clear();
+    for (const text of this.texts[pattern]!) this.count(this.sequences[text]!, -1);
+    this.matcher.remove(pattern);
+    for (const text of this.texts[pattern]!) this.count(this.sequences[text]!, 1);
+    return this.changed;
+  }
+
+  private count(sequence: Sequence, change: number): void {
+    for (const { pattern, members } of this.matcher.match(sequence)) {
+      this.all[pattern]! += change;
+      if (members.at(-1)! - members[0]! >= members.length) this.gapped[pattern]! += change;
+      this.changed.add(pattern);
+    }
+  }
+}
+
 /**
  * Drops patterns until each is used at least `minUses` times with a word in one of its gaps: without gaps they were candidates for
- * phrases. The longest go first, as they free their words for shorter ones.
+ * phrases. One at a time, since each that goes frees its words for others: the longest first, of these the rarest. Returns those
+ * left, those that save the most pieces first.
  */
 function eliminate(corpus: GappedCorpus, patterns: readonly Int32Array[], minUses: number): Int32Array[] {
-  let left = [...patterns];
-  for (;;) {
-    const uses = new Int32Array(left.length);
-    const gapped = new Int32Array(left.length);
-    corpus.forEachUse(left, corpus.corpus.trainingTexts, ({ pattern, members }) => {
-      uses[pattern]! += 1;
-      if (members.at(-1)! - members[0]! >= members.length) gapped[pattern]! += 1;
-    });
-    const longest = left.reduce((most, { length }, i) => (gapped[i]! < minUses ? Math.max(most, length) : most), 0);
-    if (longest === 0) {
-      const worth = (i: number) => uses[i]! * (corpus.pieces(left[i]!) - 1);
-      const order = left.map((_, i) => i).sort((a, b) => worth(b) - worth(a) || uses[b]! - uses[a]! || a - b);
-      return order.map((i) => left[i]!);
-    }
-    left = left.filter(({ length }, i) => length < longest || gapped[i]! >= minUses);
+  const sequences = corpus.sequences.slice(0, corpus.corpus.trainingTexts);
+  const uses = new Uses(sequences, patterns, corpus.options.maxGap);
+  /** Below zero: to go, the lowest first. */
+  const worth = (i: number): number => {
+    const used = uses.gapped[i]!;
+    return used < minUses ? -(patterns[i]!.length + (minUses - used) / (minUses + 1)) : 0;
+  };
+  const queue = new Queue(patterns.map((_, i) => worth(i)));
+  for (let worst = queue.first(); worst !== -1 && worth(worst) < 0; worst = queue.first()) {
+    queue.remove(worst);
+    for (const pattern of uses.remove(worst)) if (queue.has(pattern)) queue.update(pattern, worth(pattern));
   }
+  const saved = (i: number): number => uses.all[i]! * (corpus.pieces(patterns[i]!) - 1);
+  const left = patterns.flatMap((_, i) => (queue.has(i) ? [{ i, saved: saved(i) }] : []));
+  left.sort((a, b) => b.saved - a.saved || uses.all[b.i]! - uses.all[a.i]! || a.i - b.i);
+  return left.map(({ i }) => patterns[i]!);
 }
 
 /** Reports patterns, all of them, in their order. */

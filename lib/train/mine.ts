@@ -29,7 +29,8 @@ import type { Tokenizer } from '../model/tokenizer.js';
 import { readText } from '../util/files.js';
 import { type OptionsOf, type ResolvedOf, resolveOptions } from '../util/options.js';
 import { TRAIN_OPTIONS } from './options.js';
-import { chooseGapped, type GappedCounts, GappedCorpus, mineGapped, reportGapped } from './mine-gapped.js';
+import { GappedCorpus } from './gapped-corpus.js';
+import { chooseGapped, type GappedCounts, mineGapped, reportGapped } from './mine-gapped.js';
 import {
   apartGapped,
   checkGapped,

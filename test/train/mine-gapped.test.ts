@@ -17,7 +17,7 @@ for (let i = 0; i < 120; i++) {
       ? `Case ${i}: inhibits ${gap} strongly, and more`
       : i % 3 === 1
         ? `Case ${i}: neither ${gap} nor others`
-        : `Case ${i}: says <<inhibits>> ${gap} strongly; neither, nor`,
+        : `Case ${i}: says <<inhibits>> ${i} strongly; neither, nor`,
   );
   LABELS.push(['a', 'b', 'c'][i % 3]!);
 }
@@ -91,9 +91,10 @@ describe('mineTokens with gaps', () => {
   });
 
   it('leaves out what is used without gaps: that were phrases', async () => {
-    const texts = Array.from({ length: 40 }, (_, i) => `Case ${i}: inhibits ${i % 8 === 0 ? 'x ' : ''}strongly`);
+    const texts = Array.from({ length: 40 }, (_, i) => `Case ${i}: inhibits ${i % 8 === 0 ? `${i} ` : ''}strongly`);
     // The phrase has the uses without a gap, the pattern five with one.
-    const all = async (options: TokenOptions) => (await mine({ pplMax: 2, ...options }, texts)).chosen.map(({ phrase }) => phrase);
+    const all = async (options: TokenOptions) =>
+      (await mine({ pplMax: 2, ...options }, texts)).chosen.map(({ phrase }) => phrase);
     expect(await all({ minUses: 6, minSupport: 2 })).to.deep.equal(['inhibits strongly']);
     expect(await all({ minUses: 5, minSupport: 2 })).to.deep.equal(['inhibits strongly', 'inhibits … strongly']);
     expect(await all({ minUses: 5, minSupport: 2, newTokens: 1 })).to.deep.equal(['inhibits strongly']);
@@ -103,7 +104,9 @@ describe('mineTokens with gaps', () => {
     const { chosen } = await mine();
     const list = chosen.map(({ phrase }) => phrase);
     const again = await mine({ tokens: list });
-    expect(again.chosen).to.have.deep.members(chosen);
+    // Tests are corrected for their number, which is another.
+    const bare = (tokens: readonly MinedToken[]) => tokens.map((token) => ({ ...token, association: null }));
+    expect(bare(again.chosen)).to.have.deep.members(bare(chosen));
     expect(again.rejected).to.deep.equal([]);
     const { chosen: edited, rejected } = await mine({
       tokens: [
