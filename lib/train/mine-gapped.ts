@@ -11,6 +11,7 @@ import type { GappedCorpus, Sequence } from './gapped-corpus.js';
 export interface GappedMining {
   minSupport: number | string;
   maxPattern: number;
+  threads?: number | undefined;
   maxPatterns?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { done: number }) => void) | undefined;
@@ -34,7 +35,7 @@ export interface GappedCounts {
 
 /** Closed patterns of two or more words; the words of phrases take their places in gaps, and are part of none. */
 export async function mineGapped(corpus: GappedCorpus, options: GappedMining): Promise<Pattern[]> {
-  const { maxPattern, maxPatterns, signal, onProgress } = options;
+  const { maxPattern, threads, maxPatterns, signal, onProgress } = options;
   const { sequences, lexicon } = corpus;
   let rare = lexicon.words.length;
   const items = sequences.map((sequence) => sequence.map((item) => (item === OTHER ? rare++ : item)));
@@ -43,6 +44,7 @@ export async function mineGapped(corpus: GappedCorpus, options: GappedMining): P
     minSupport: Math.max(2, resolveSupport(options.minSupport, sequences.length)),
     maxGap: corpus.options.maxGap,
     maxPattern,
+    threads,
     maxPatterns,
     signal,
     onProgress,

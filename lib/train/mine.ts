@@ -216,6 +216,7 @@ async function minedPatterns(
   const patterns = await stage('mine', () =>
     mineGapped(units, {
       ...options,
+      threads: options.threads ?? undefined,
       maxPatterns,
       signal,
       onProgress: ({ done }) => onProgress?.({ stage: 'mine', done }),
