@@ -46,6 +46,6 @@ describe('cli: mine with gaps', function () {
     expect(endless.stderr).to.match(/from 1 to 32 for --max-gap with texts/);
     const none = await mine('--gapped', 'first', '--max-gap', '0');
     expect(none.code).to.equal(2);
-    expect(none.stderr).to.match(/max-gap/);
+    expect(none.stderr).to.match(/from 1 to 32 for maxGap/);
   });
 });

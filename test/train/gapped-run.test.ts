@@ -19,7 +19,15 @@ function texts(count: number, seed: number) {
   );
   return { texts: apart, labels };
 }
-const RUN: Partial<TrainOptions> = { train: texts(110, 1), validation: texts(30, 2), gapped: 'first', maxGap: 2 };
+const RUN: Partial<TrainOptions> = {
+  train: texts(110, 1),
+  validation: texts(30, 2),
+  gapped: 'first',
+  maxGap: 2,
+  pplMax: 1,
+  minUses: 8,
+  newTokens: 40,
+};
 const manifest = (out: string) =>
   JSON.parse(readFileSync(join(out, 'adaptune.json'), 'utf8')) as Record<string, unknown>;
 const results = (out: string) => ({ ...outcome(out), gapped: readFileSync(join(out, 'gapped.json'), 'utf8') });

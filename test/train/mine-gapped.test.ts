@@ -27,7 +27,7 @@ const mine = (options: TokenOptions = {}, texts: readonly string[] = TEXTS) =>
     texts,
     labels: texts === TEXTS ? LABELS : null,
     tokenizer,
-    options: { gapped: 'first', maxGap: 3, pplMax: 0.6, ...options },
+    options: { gapped: 'first', maxGap: 3, pplMax: 1, ...options },
   });
 const gappedOf = (chosen: readonly MinedToken[]) => chosen.filter(({ members }) => members !== undefined);
 
