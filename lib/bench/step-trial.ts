@@ -6,6 +6,7 @@ import { Device } from '../native/device.js';
 import { forwardFlops, predictCost } from '../select/cost.js';
 import { floorOf, type LayerSelection, selectUnits, wholeSelection } from '../select/units.js';
 import { TrainBatches } from '../train/batches.js';
+import { bertConfig } from '../train/scratch.js';
 import { Trainer } from '../train/trainer.js';
 import { Words } from '../util/philox.js';
 import { floats } from './kernel-cases.js';
@@ -38,23 +39,7 @@ const PEAK_BUDGET = 0.05;
 
 export function configOf(shape: ShapeName): EncoderConfig {
   const [layers, hidden, heads] = SHAPES[shape];
-  return {
-    layers,
-    hidden,
-    heads,
-    kvHeads: heads,
-    headWidth: hidden / heads,
-    feedForward: 4 * hidden,
-    vocabulary: 30522,
-    positions: 512,
-    types: 2,
-    classes: CLASSES,
-    normEps: 1e-12,
-    hiddenDropout: 0.1,
-    attentionDropout: 0.1,
-    classifierDropout: 0.1,
-    activation: 'gelu',
-  };
+  return bertConfig({ layers, hidden, heads }, 30522, CLASSES);
 }
 
 function selection(config: EncoderConfig, method: Method): LayerSelection[] {

@@ -21,6 +21,9 @@ const {
   threads,
 } = TRAIN_OPTIONS;
 
+/** What makes a pattern a candidate, and which candidates are chosen. */
+export const CHOICE_OPTIONS = { minSupport, maxPattern, minUses, pplMax, gapped, maxGap, singleWords, rank };
+
 /** The options of `train` that decide the tokens. */
 export const MINE_OPTIONS = {
   model,
@@ -33,14 +36,7 @@ export const MINE_OPTIONS = {
     ...tokens,
     help: 'Report these phrases instead of mining: one a line, or an edited report of this command.',
   },
-  minSupport,
-  maxPattern,
-  minUses,
-  pplMax,
-  gapped,
-  maxGap,
-  singleWords,
-  rank,
+  ...CHOICE_OPTIONS,
   stopWords,
   protect,
   threads,

@@ -28,6 +28,7 @@ import {
 import type { Tokenizer } from '../model/tokenizer.js';
 import { readText } from '../util/files.js';
 import { type OptionsOf, type ResolvedOf, resolveOptions } from '../util/options.js';
+import { CHOICE_OPTIONS } from './mine-options.js';
 import { TRAIN_OPTIONS } from './options.js';
 import { GappedCorpus } from './gapped-corpus.js';
 import { chooseGapped, type GappedCounts, mineGapped, reportGapped } from './mine-gapped.js';
@@ -44,21 +45,8 @@ import {
 export { miningKey, type TokenReport } from '../mining/index.js';
 
 /** The options of `train` that bear on the choice of tokens. */
-const { minSupport, maxPattern, minUses, pplMax, gapped, maxGap, singleWords, rank, newTokens, protect, threads } =
-  TRAIN_OPTIONS;
-const TOKEN_OPTIONS = {
-  minSupport,
-  maxPattern,
-  minUses,
-  pplMax,
-  gapped,
-  maxGap,
-  singleWords,
-  rank,
-  newTokens,
-  protect,
-  threads,
-};
+const { newTokens, protect, threads } = TRAIN_OPTIONS;
+const TOKEN_OPTIONS = { ...CHOICE_OPTIONS, newTokens, protect, threads };
 type Resolved = ResolvedOf<typeof TOKEN_OPTIONS>;
 
 /** Names, ranges and defaults are those of `train`; files may be given as lists instead. */

@@ -33,9 +33,12 @@ export function scratchTokenizer(model: string, texts: readonly string[]): Token
   return Tokenizer.fromJson(trainWordPiece(texts, { vocabularySize: scratchSize(model).vocabulary }));
 }
 
-/** BERT's own proportions and rates (Devlin et al. 2019) at the size asked for. */
-export function scratchConfig(model: string, vocabulary: number, classes: number): EncoderConfig {
-  const { layers, hidden, heads } = scratchSize(model);
+/** BERT's own proportions and rates (Devlin et al. 2019) at a size. */
+export function bertConfig(
+  { layers, hidden, heads }: { layers: number; hidden: number; heads: number },
+  vocabulary: number,
+  classes: number,
+): EncoderConfig {
   return {
     layers,
     hidden,
@@ -54,3 +57,6 @@ export function scratchConfig(model: string, vocabulary: number, classes: number
     activation: 'gelu',
   };
 }
+
+export const scratchConfig = (model: string, vocabulary: number, classes: number): EncoderConfig =>
+  bertConfig(scratchSize(model), vocabulary, classes);
