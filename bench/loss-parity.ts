@@ -138,7 +138,7 @@ async function ours(method: 'full' | 'adapt', folder: string) {
   const batches = new TrainBatches(train.encodings, train.labels, options);
   const planning: Planning = { run, encoder, train, options, newRowsFirst: -1, steps: batches.perEpoch };
   if (method === 'adapt') await fitHeadStage(planning);
-  const plan = planOf(planning, method === 'adapt' ? (await selectStage(planning)).selection : null);
+  const plan = planOf(planning, (await selectStage(planning)).selection);
   await writeExchange(folder, encoder, plan, batches, test, options);
   const trainer = new Trainer(encoder, plan);
   const { labels } = inputs;

@@ -5,6 +5,7 @@ import { AdaptuneError } from '../errors.js';
 import type { EncoderConfig } from '../native/binding.js';
 import { predictCost } from './cost.js';
 import type { Workload } from './cost.js';
+import { methodOf, type Method } from './methods.js';
 import { floorOf, layerWeights, selectionWeights, wholeSelection } from './units.js';
 import type { LayerSelection } from './units.js';
 
@@ -13,15 +14,15 @@ export interface LayerPlan {
   groups: number[];
   /** Feed-forward neurons, ascending. */
   neurons: number[];
-  /** All biases and both LayerNorms: true in layers at or above the floor. */
+  /** All biases and both LayerNorms. */
   extras: boolean;
 }
 
 export interface Plan {
   version: 1;
-  method: string;
+  method: Method;
   layers: LayerPlan[];
-  /** The lowest layer with a selected unit; `layers.length` when none is selected. */
+  /** The lowest layer that trains; `layers.length` when none does. */
   floor: number;
   /** Word, position and type tables and the embedding LayerNorm train (`full` only). */
   embeddings: boolean;
@@ -37,11 +38,9 @@ export interface Plan {
   predictedCost: number;
 }
 
-export type Method = 'adapt' | 'full' | 'frozen';
-
 export interface PlanRequest {
   method: Method;
-  /** The selected units: `adapt` only; `full` takes all, `frozen` none. */
+  /** The selected units, of a method that chooses among them. */
   selection?: readonly LayerSelection[];
   /** Overrides what the method says: `full` with frozen embeddings. */
   embeddings?: boolean;
@@ -54,10 +53,14 @@ export interface PlanRequest {
   work: Workload;
 }
 
+/** Does anything train besides the head and, in their phase, new rows? */
+export const trainsEncoder = (plan: Pick<Plan, 'layers' | 'floor'>): boolean => plan.floor < plan.layers.length;
+
 /** Learning rates by method and hidden size. METHOD.md 4. */
 export function defaultRates(method: Method, hidden: number): Plan['rates'] {
-  const units = hidden >= 768 ? { full: 5e-5, sparse: 3e-4 } : { full: 2e-4, sparse: 1e-3 };
-  return { units: method === 'full' ? units.full : units.sparse, head: 1e-3, rows: 1e-3 };
+  const { rate } = methodOf(method);
+  const units = rate === null ? 0 : hidden >= 768 ? rate.large : rate.small;
+  return { units, head: 1e-3, rows: 1e-3 };
 }
 
 /** Share of steps -> steps; the margin keeps .07 * 100 at 7. */
@@ -66,7 +69,9 @@ export function tokenPhaseSteps(steps: number, share: number): number {
 }
 
 export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
-  const selection = request.method === 'adapt' ? request.selection : wholeSelection(config, request.method === 'full');
+  const method = methodOf(request.method);
+  const selection =
+    typeof method.units === 'string' ? wholeSelection(config, method.units === 'all') : request.selection;
   if (selection?.length !== config.layers) {
     throw new AdaptuneError(
       'E_INTERNAL',
@@ -74,20 +79,23 @@ export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
     );
   }
   const floor = floorOf(selection);
-  if (request.method === 'adapt' && floor === config.layers) {
+  if (method.bounded && floor === config.layers) {
     throw new AdaptuneError(
       'E_ARGUMENT',
       'expected a budget that holds a unit of a layer but no unit was selected: raise it, or use frozen',
     );
   }
-  const embeddings = request.embeddings ?? request.method === 'full';
+  const embeddings = request.embeddings ?? method.embeddings;
   const { newRowsFirst } = request;
   const tokens = newRowsFirst < 0 ? 0 : tokenPhaseSteps(request.steps, request.work.tokenPhase);
   const phases: Plan['phases'] = [
     { name: 'tokens', steps: tokens },
     { name: 'units', steps: request.steps - tokens },
   ];
-  const layers = selection.map((layer, l) => ({ groups: layer.groups, neurons: layer.neurons, extras: l >= floor }));
+  const layers = selection.map(({ groups, neurons }, l) => {
+    const extras = method.extras === 'from floor' ? l >= floor : groups.length + neurons.length > 0;
+    return { groups, neurons, extras };
+  });
   const work = { ...request.work, tokenPhase: request.steps > 0 ? tokens / request.steps : 0 };
   return {
     version: 1,
@@ -99,14 +107,14 @@ export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
     head: true,
     phases: phases.filter((phase) => phase.steps > 0),
     rates: request.rates,
-    counts: count(config, selection, embeddings, newRowsFirst),
+    counts: count(config, layers, embeddings, newRowsFirst),
     predictedCost: predictCost(config, selection, work, embeddings),
   };
 }
 
 function count(
   config: EncoderConfig,
-  selection: readonly LayerSelection[],
+  plans: readonly LayerPlan[],
   embeddings: boolean,
   newRowsFirst: number,
 ): Plan['counts'] {
@@ -115,11 +123,12 @@ function count(
   const extras = (config.heads + 2 * config.kvHeads) * config.headWidth + config.feedForward + 2 * hidden + 4 * hidden;
   const tables = (config.vocabulary + config.positions + config.types + 2) * hidden;
   const head = (hidden + 1) * hidden + (hidden + 1) * config.classes;
-  const encoderTrainable = selectionWeights(config, selection);
+  const encoderTrainable = selectionWeights(config, plans);
+  const trainedExtras = plans.filter((plan) => plan.extras).length * extras;
   const encoderParameters = layers * layerWeights(config);
   const rows = newRowsFirst < 0 ? 0 : (config.vocabulary - newRowsFirst) * hidden;
   return {
-    trainable: encoderTrainable + (layers - floorOf(selection)) * extras + head + (embeddings ? tables : rows),
+    trainable: encoderTrainable + trainedExtras + head + (embeddings ? tables : rows),
     parameters: encoderParameters + layers * extras + tables + head,
     encoderTrainable,
     encoderParameters,

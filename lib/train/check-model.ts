@@ -5,6 +5,7 @@ import { Tokenizer } from '../model/tokenizer.js';
 import type { EncoderConfig } from '../native/binding.js';
 import type { Device } from '../native/device.js';
 import { leastCost, unreachable } from '../select/cost.js';
+import { methodOf } from '../select/methods.js';
 import { leastBudget } from '../select/units.js';
 import { corpusOf, type Inputs } from './inputs.js';
 import type { ResolvedOptions } from './options.js';
@@ -13,7 +14,18 @@ import { isScratch, scratchConfig, scratchTokenizer } from './scratch.js';
 
 type Options = Pick<
   ResolvedOptions,
-  'model' | 'maxLength' | 'method' | 'budget' | 'cost' | 'spread' | 'epochs' | 'newTokens' | 'tokens' | 'maxPattern'
+  | 'model'
+  | 'maxLength'
+  | 'method'
+  | 'budget'
+  | 'cost'
+  | 'spread'
+  | 'layers'
+  | 'layersBy'
+  | 'epochs'
+  | 'newTokens'
+  | 'tokens'
+  | 'maxPattern'
 >;
 
 /**
@@ -58,7 +70,7 @@ async function checkCost(
   tokenizerOf: () => Tokenizer,
 ): Promise<void> {
   const { method, cost, maxLength, newTokens, tokens, maxPattern } = options;
-  if (method !== 'adapt' || cost === null) return;
+  if (!methodOf(method).bounded || cost === null) return;
   const tokenizer = tokenizerOf();
   const work = workloadOf(await tokenizer.encode(train.texts, { maxLength }), options, 0);
   const least = leastCost(config, work);
@@ -72,15 +84,22 @@ async function checkCost(
   if (cost < leastCost(config, { ...work, lengths })) throw unreachable(cost, least, work);
 }
 
-function checkOptions(config: EncoderConfig, { maxLength, method, budget, cost, spread }: Options): void {
+function checkOptions(config: EncoderConfig, options: Options): void {
+  const { maxLength, method, budget, cost, spread, layers } = options;
   if (maxLength > config.positions) {
     throw new AdaptuneError(
       'E_ARGUMENT',
       `expected at most ${config.positions}, the positions that the model has, for maxLength (--max-length) but received ${maxLength}`,
     );
   }
+  if (layers !== null && layers > config.layers) {
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      `expected at most ${config.layers}, the layers that the model has, for layers (--layers) but received ${layers}`,
+    );
+  }
   const least = leastBudget(config, spread);
-  if (method === 'adapt' && cost === null && budget < least) {
+  if (methodOf(method).bounded && cost === null && budget < least) {
     throw new AdaptuneError(
       'E_ARGUMENT',
       `expected at least ${Math.ceil(least * 1e6) / 1e6}, what the smallest unit of this model takes, for budget but received ${budget}`,

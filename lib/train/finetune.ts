@@ -7,7 +7,7 @@ import { AdaptuneError } from '../errors.js';
 import type { Encoder } from '../model/encoder.js';
 import { forwardAll } from '../model/inference.js';
 import type { StepOptions, StepResult } from '../native/binding.js';
-import type { Plan } from '../select/plan.js';
+import { trainsEncoder, type Plan } from '../select/plan.js';
 import { takeRows, type TrainBatches } from './batches.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import type { ResolvedOptions } from './options.js';
@@ -114,7 +114,7 @@ async function takeStep(
   countStep(job, step, result);
   report(step + 1, steps, {
     loss: result.loss,
-    lr: plan.method === 'frozen' ? lr.head : lr.units,
+    lr: trainsEncoder(plan) ? lr.units : lr.head,
     epoch: Math.floor(step / batches.perEpoch) + 1,
   });
 }

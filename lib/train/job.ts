@@ -13,6 +13,7 @@ import type { Encoding } from '../model/tokenization.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import { Device } from '../native/device.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
+import { methodOf } from '../select/methods.js';
 import type { Plan } from '../select/plan.js';
 import { stat, writeAtomic } from '../util/files.js';
 import { requireObject } from '../util/options.js';
@@ -210,7 +211,7 @@ class Job {
     for (const note of this.#encoder.notes) this.#run.note(note);
   }
 
-  /** Head fit (all but `frozen`, which trains the head alone), sensitivity and selection (`adapt`), and the plan. */
+  /** Head fit, sensitivity and selection as the method asks for them, and the plan. */
   async #makePlan(found: Found, train: EncodedPart): Promise<void> {
     const stage = found?.state.stage ?? 'tokens';
     if (found && stage !== 'tokens') {
@@ -231,13 +232,13 @@ class Job {
       steps: Math.ceil(train.encodings.length / options.batch) * options.epochs,
     };
     checkReachable(planning);
-    if (stage === 'tokens' && options.method !== 'frozen') {
+    if (stage === 'tokens' && methodOf(options.method).headFit) {
       await fitHeadStage(planning);
       await this.#save('head', 0, headTensors(this.#encoder));
     }
-    const selected = options.method === 'adapt' ? await selectStage(planning) : null;
-    this.#diagnostics = selected?.diagnostics ?? null;
-    this.#plan = planOf(planning, selected?.selection ?? null);
+    const { selection, diagnostics } = await selectStage(planning);
+    this.#diagnostics = diagnostics;
+    this.#plan = planOf(planning, selection);
     await this.#save('plan', 0, headTensors(this.#encoder));
   }
 
@@ -378,7 +379,7 @@ class Job {
       isa: device.isa,
       labels: inputs.labels,
       tokens: this.#mined as unknown as RunState['tokens'],
-      plan: this.#plan as RunState['plan'],
+      plan: this.#plan,
       diagnostics: this.#diagnostics as unknown as RunState['diagnostics'],
       slots,
       progress: this.#run.progress,

@@ -1,7 +1,23 @@
 /** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
 import { LARGEST_GAP } from '../model/gapped-match.js';
+import { METHOD_NAMES, methodOf, type MethodRow } from '../select/methods.js';
 import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
 import { checkTypes, type LabelledTexts } from './texts.js';
+
+const list = new Intl.ListFormat('en');
+const methodsWhere = (holds: (row: MethodRow) => boolean): string =>
+  list.format(METHOD_NAMES.filter((method) => holds(methodOf(method))));
+
+/** "1e-3, from hidden size 768 on 3e-4, for adapt and random; ..." */
+function defaultRatesText(): string {
+  const rates = new Set(METHOD_NAMES.map((method) => methodOf(method).rate));
+  const texts = [...rates].flatMap((rate) => {
+    if (rate === null) return [];
+    const [small, large] = [rate.small, rate.large].map((value) => value.toExponential());
+    return [`${small}, from hidden size 768 on ${large}, for ${methodsWhere((row) => row.rate === rate)}`];
+  });
+  return texts.join('; ');
+}
 
 export const TRAIN_OPTIONS = {
   ...grouped('Data and output', {
@@ -40,9 +56,10 @@ export const TRAIN_OPTIONS = {
   ...grouped('Method', {
     method: {
       type: 'choice',
-      choices: ['adapt', 'full', 'frozen'],
+      choices: METHOD_NAMES,
       default: 'adapt',
-      help: 'adapt: new tokens and the sensitive units. full: every weight. frozen: the head alone.',
+      value: 'NAME',
+      help: METHOD_NAMES.map((method) => `${method}: ${methodOf(method).summary}.`).join(' '),
     },
     budget: {
       type: 'number',
@@ -50,7 +67,7 @@ export const TRAIN_OPTIONS = {
       max: 1,
       above: true,
       default: 0.1,
-      help: 'Share of the layers’ matrix weights that adapt trains, 0 to 1.',
+      help: `Share of the layers’ matrix weights that ${methodsWhere((row) => row.bounded)} train, 0 to 1.`,
     },
     cost: {
       type: 'number',
@@ -58,6 +75,19 @@ export const TRAIN_OPTIONS = {
       max: 1,
       above: true,
       help: 'Upper bound of the predicted cost (operations of a run) as a share of full finetuning, 0 to 1; replaces the budget.',
+    },
+    layers: {
+      type: 'integer',
+      min: 1,
+      max: 1024,
+      value: 'N',
+      help: 'Whole layers that layers trains. Default: a third of them.',
+    },
+    layersBy: {
+      type: 'choice',
+      choices: ['top', 'sensitive'],
+      default: 'top',
+      help: 'Which ones. top: the uppermost. sensitive: those with the highest mean score of their units.',
     },
   }),
   ...grouped('New tokens', {
@@ -67,7 +97,7 @@ export const TRAIN_OPTIONS = {
       max: 100_000,
       words: ['auto'],
       value: 'auto|N',
-      help: 'Number of mined tokens. Default: auto for adapt, 0 for the others.',
+      help: `Number of mined tokens. Default: auto for ${methodsWhere((row) => row.newTokens === 'auto')}, 0 for the others.`,
     },
     tokens: {
       type: 'path',
@@ -152,7 +182,7 @@ export const TRAIN_OPTIONS = {
       help: 'Share of the steps, from the first, in which the embeddings of new tokens train too.',
     },
   }),
-  ...grouped('Selection of units (adapt)', {
+  ...grouped('Selection of units', {
     score: {
       type: 'choice',
       choices: ['rank', 'zscore', 'sum', 'product'],
@@ -203,7 +233,7 @@ export const TRAIN_OPTIONS = {
       min: 0,
       max: 1e9,
       value: 'X',
-      help: 'Peak learning rate of the encoder. Default: 1e-3 (adapt) or 2e-4 (full); from hidden size 768 on 3e-4 or 5e-5.',
+      help: `Peak learning rate of the encoder. Default: ${defaultRatesText()}.`,
     },
     headLr: {
       type: 'number',
@@ -330,7 +360,7 @@ export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
     paths[name] = `${name} texts in memory`;
   }
   const resolved = resolveOptions(TRAIN_OPTIONS, paths);
-  const newTokens = resolved.newTokens ?? (resolved.method === 'adapt' ? 'auto' : 0);
+  const newTokens = resolved.newTokens ?? methodOf(resolved.method).newTokens;
   return { ...resolved, ...Object.fromEntries(memory), newTokens };
 }
 

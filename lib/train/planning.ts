@@ -1,12 +1,13 @@
-/** From an encoder and the training texts to the plan: head fit and sensitivity for `adapt`, and what every method has. */
+/** From an encoder and the training texts to the plan: head fit, sensitivity and selection, as the method asks for them. */
 import type { Encoder } from '../model/encoder.js';
 import type { TensorSource } from '../model/safetensors.js';
 import type { Encoding } from '../model/tokenization.js';
-import { leastCost, planForCost, unreachable, type Workload } from '../select/cost.js';
+import { leastCost, unreachable, type Workload } from '../select/cost.js';
 import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
+import { methodOf } from '../select/methods.js';
 import { defaultRates, makePlan, type Plan } from '../select/plan.js';
 import { scoreUnits, type LayerScores } from '../select/scores.js';
-import { selectUnits, type LayerSelection } from '../select/units.js';
+import type { LayerSelection } from '../select/units.js';
 import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
 import { checkLoss } from './divergence.js';
 import type { EncodedPart } from './evaluate.js';
@@ -37,7 +38,7 @@ export function headTensors(encoder: Encoder): TensorSource[] {
 /** E_COST_UNREACHABLE when no selection is as cheap as asked for: known before anything is measured. */
 export function checkReachable(planning: Planning): void {
   const { method, cost } = planning.options;
-  if (method !== 'adapt' || cost === null) return;
+  if (!methodOf(method).bounded || cost === null) return;
   const work = workload(planning);
   const least = leastCost(planning.encoder.config, work);
   if (cost < least) throw unreachable(cost, least, work);
@@ -58,12 +59,22 @@ export async function fitHeadStage({ run, encoder, train, options }: Planning): 
   checkLoss(loss, encoder.config.classes, 'at the end of the head fit');
 }
 
-/** The units that `adapt` trains, by budget or by cost. */
-export async function selectStage(
-  planning: Planning,
-): Promise<{ selection: LayerSelection[]; diagnostics: SelectionDiagnostics }> {
+interface Selected {
+  /** Null: the method does not choose among units. */
+  selection: LayerSelection[] | null;
+  diagnostics: SelectionDiagnostics | null;
+}
+
+/** The units that the method trains. */
+export async function selectStage(planning: Planning): Promise<Selected> {
   const { run, encoder, train, options } = planning;
   const { config } = encoder;
+  const method = methodOf(options.method);
+  const { units } = method;
+  if (typeof units === 'string') return { selection: null, diagnostics: null };
+  const work = workload(planning);
+  const choose = (scores: readonly LayerScores[]) => units({ config, options, scores, work });
+  if (!method.measures(options)) return { selection: choose([]), diagnostics: null };
   const halves = stratifiedHalves(train.labels, CALIBRATION_TEXTS, { seed: options.seed, stream: 'calibration' });
   const sensitivity = await run.stage('calibrate', (report) =>
     measureSensitivity(encoder, train.encodings, train.labels, halves, options.batch, {
@@ -71,13 +82,9 @@ export async function selectStage(
       onProgress: report,
     }),
   );
-  return run.stage('select', () => {
-    const work = workload(planning);
-    const choose = (scores: readonly LayerScores[]): LayerSelection[] =>
-      options.cost === null
-        ? selectUnits(config, scores, options)
-        : planForCost(config, scores, options.cost, work, { spread: options.spread });
+  return run.stage<Selected>('select', () => {
     const selection = choose(scoreUnits(sensitivity.whole, options));
+    if (!method.followsScores) return Promise.resolve({ selection, diagnostics: null });
     const diagnostics = diagnoseSelection(config, sensitivity.whole, sensitivity.halves, options, choose);
     for (const warning of diagnostics.warnings) run.note(warning);
     return Promise.resolve({ selection, diagnostics });
@@ -104,19 +111,18 @@ function workload({ train, options, newRowsFirst }: Planning): Workload {
 /** What a run on these texts works through. */
 export function workloadOf(
   encodings: readonly Encoding[],
-  options: Pick<ResolvedOptions, 'method' | 'maxLength' | 'epochs'>,
+  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs'>,
   tokenPhase: number,
 ): Workload {
   const texts = encodings.length;
-  const adapt = options.method === 'adapt';
-  const fit = options.method !== 'frozen';
+  const { headFit, measures } = methodOf(options.method);
   return {
     lengths: encodings.map(({ ids }) => ids.length),
     baseLengths: encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
     epochs: options.epochs,
-    headFitTexts: fit ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
-    headFitPasses: fit ? HEAD_FIT_PASSES : 0,
-    calibrationTexts: adapt ? Math.min(texts, CALIBRATION_TEXTS) : 0,
+    headFitTexts: headFit ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
+    headFitPasses: headFit ? HEAD_FIT_PASSES : 0,
+    calibrationTexts: measures(options) ? Math.min(texts, CALIBRATION_TEXTS) : 0,
     tokenPhase,
   };
 }

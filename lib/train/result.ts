@@ -1,6 +1,6 @@
 /** What `train` returns and `train --json` prints; the first block has the keys of common finetuning scripts. */
 import type { TokenReport } from '../mining/index.js';
-import type { Plan } from '../select/plan.js';
+import { trainsEncoder, type Plan } from '../select/plan.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
 import type { MemoryPlan } from './memory.js';
 import type { Scores } from './metrics.js';
@@ -47,7 +47,7 @@ export interface TrainResult {
   encoder_parameters: number;
   /** The lowest layer that trains; the number of layers when none does. */
   floor: number;
-  /** Units that train, by layer. */
+  /** Units that train, by layer: all of them in a whole layer. */
   selected: { groups: number; neurons: number }[];
   diagnostics: SelectionDiagnostics | null;
   labels: readonly string[];
@@ -104,7 +104,7 @@ export function trainResult(parts: ResultParts): TrainResult {
     method,
     seed,
     epochs,
-    lr: plan.method === 'frozen' ? plan.rates.head : plan.rates.units,
+    lr: trainsEncoder(plan) ? plan.rates.units : plan.rates.head,
     head_lr: plan.rates.head,
     token_lr: plan.rates.rows,
     batch,

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { AdaptuneError } from '../errors.js';
+import { METHOD_NAMES } from '../select/methods.js';
 import { parseJson } from '../util/json.js';
 
 const count = z.int().min(0);
@@ -12,7 +13,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const plan = z.strictObject({
   version: z.literal(1),
-  method: z.enum(['adapt', 'full', 'frozen']),
+  method: z.enum(METHOD_NAMES),
   layers: z.array(z.strictObject({ groups: z.array(count), neurons: z.array(count), extras: z.boolean() })),
   floor: count,
   embeddings: z.boolean(),

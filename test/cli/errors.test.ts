@@ -24,7 +24,12 @@ const CASES: Case[] = [
   ['train --epochs 2.5', 2, 'E_ARGUMENT', /for --epochs but received "2\.5"$/],
   ['train --lr -1', 2, 'E_ARGUMENT', /^expected a number from 0 to 1000000000 for --lr but received "-1"$/],
   ['train --budget 0', 2, 'E_ARGUMENT', /^expected a number above 0 to 1 for --budget/],
-  ['train --method ful', 2, 'E_ARGUMENT', /^expected one of adapt, full, frozen for --method but received "ful"$/],
+  [
+    'train --method ful',
+    2,
+    'E_ARGUMENT',
+    /^expected one of adapt, random, layers, full, frozen for --method but received "ful"$/,
+  ],
   ['train --new-tokens many', 2, 'E_ARGUMENT', /or "auto" for --new-tokens/],
   ['train --seed', 2, 'E_ARGUMENT', /^expected a value after --seed/],
   ['predict', 2, 'E_ARGUMENT', /^expected <dir> but received nothing/],

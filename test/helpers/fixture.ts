@@ -82,7 +82,7 @@ export function nativePlan(plan: PlanJson): NativePlan {
 
 /** Flat indices, ascending, of the elements of a parameter that a plan trains (new rows included). */
 export function trainedElements(
-  fixture: Pick<Fixture, 'config'>,
+  fixture: { config: Pick<EncoderConfig, 'headWidth'> },
   plan: PlanJson,
   name: string,
   shape: number[],

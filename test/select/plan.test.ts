@@ -186,6 +186,17 @@ describe('select/plan', () => {
     expect(plan.predictedCost).to.be.closeTo(1 / 3, 1e-12);
   });
 
+  it('trains the extras of whole layers and of no layer between them', () => {
+    const three = tinyConfig(3, 32);
+    const whole = wholeSelection(three, true)[0]!;
+    const selection = [whole, { groups: [], neurons: [] }, whole];
+    const plan = makePlan(three, { ...request, method: 'layers', selection, newRowsFirst: -1 });
+    expect(plan.layers.map((layer) => layer.extras)).to.deep.equal([true, false, true]);
+    expect(plan).to.include({ method: 'layers', floor: 0, embeddings: false });
+    expect(plan.counts).to.include({ trainable: 2 * 768 + 2 * extras + head, encoderTrainable: 2 * 768 });
+    expect(plan.predictedCost).to.be.closeTo(predictCost(three, selection, plain), 1e-12);
+  });
+
   it('refuses an adapt plan without a unit', () => {
     const selection = wholeSelection(config, false);
     expect(() => makePlan(config, { ...request, method: 'adapt', selection })).to.throw('no unit was selected');
@@ -200,6 +211,7 @@ describe('select/plan', () => {
   it('knows rates by hidden size', () => {
     expect(defaultRates('adapt', 384)).to.deep.equal({ units: 1e-3, head: 1e-3, rows: 1e-3 });
     expect(defaultRates('full', 384).units).to.equal(2e-4);
+    expect(defaultRates('random', 384)).to.deep.equal(defaultRates('adapt', 384));
     expect(defaultRates('adapt', 768).units).to.equal(3e-4);
     expect(defaultRates('full', 1024).units).to.equal(5e-5);
   });

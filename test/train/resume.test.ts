@@ -104,12 +104,18 @@ describe('train/resume', function () {
     }
   });
 
-  for (const method of ['full', 'frozen'] as const) {
-    it(`resumes ${method} too`, async () => {
+  const METHODS: Partial<TrainOptions>[] = [
+    { method: 'random' },
+    { method: 'layers', layersBy: 'sensitive' },
+    { method: 'full' },
+    { method: 'frozen' },
+  ];
+  for (const options of METHODS) {
+    it(`resumes ${options.method} too`, async () => {
       const out = newOut();
-      const expected = await finish(newOut(), { method });
-      await interrupt(out, { method }, (event) => isStep(event) && event.done === 5);
-      expect(await finish(out, { method, resume: true })).to.deep.equal(expected);
+      const expected = await finish(newOut(), options);
+      await interrupt(out, options, (event) => isStep(event) && event.done === 5);
+      expect(await finish(out, { ...options, resume: true })).to.deep.equal(expected);
     });
   }
 });

@@ -48,7 +48,8 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
       say(`\n${mined.length} new tokens; texts are ${percent(result.length_ratio)} of their length\n`);
       say(tokensText(mined, TOKENS_SHOWN));
     }
-    if (result.method === 'adapt') {
+    // Of what trains whole there is nothing to list.
+    if (result.encoder_trainable > 0 && result.encoder_trainable < result.encoder_parameters) {
       say('\nselected units\n');
       say(
         table(

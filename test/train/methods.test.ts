@@ -1,0 +1,129 @@
+/** What each method trains, seen in the saved weights: all of what its plan names has moved, all else has the bytes that it had. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Encoder } from '../../lib/model/encoder.js';
+import { readSafetensors } from '../../lib/model/safetensors.js';
+import { Device } from '../../lib/native/device.js';
+import type { Plan } from '../../lib/select/plan.js';
+import type { TrainOptions } from '../../lib/train/options.js';
+import type { TrainResult } from '../../lib/train/result.js';
+import { scratchConfig, scratchInitializerRange } from '../../lib/train/scratch.js';
+import { failure } from '../helpers/failure.js';
+import { trainedElements } from '../helpers/fixture.js';
+import { TINY_RUN, tinyRun } from './tiny-run.js';
+
+let folder: string;
+let runs = 0;
+const newOut = () => join(folder, `run-${runs++}`);
+
+interface Outcome {
+  result: TrainResult;
+  plan: Plan;
+  /** By tensor: shape and values before and after. */
+  weights: Map<string, { shape: readonly number[]; before: Float32Array; after: Float32Array }>;
+}
+
+/** Without new tokens, so that the first weights are those of `Encoder.random`. */
+async function run(options: Partial<TrainOptions>): Promise<Outcome> {
+  const out = newOut();
+  const result = await tinyRun(out, { newTokens: 0, ...options });
+  const { plan } = JSON.parse(readFileSync(join(out, 'adaptune.json'), 'utf8')) as { plan: Plan };
+  const saved = await readSafetensors(join(out, 'model.safetensors'));
+  const config = scratchConfig('scratch:tiny', saved.get('bert.embeddings.word_embeddings.weight')!.length / 128, 2);
+  await using device = Device.open();
+  const initializerRange = scratchInitializerRange(config.hidden);
+  await using encoder = await Encoder.random(device, config, { seed: TINY_RUN.seed!, initializerRange });
+  const weights: Outcome['weights'] = new Map();
+  for (const { name, shape, read } of encoder.tensors()) {
+    weights.set(name.replace('bert.', ''), { shape, before: await read(), after: saved.get(name)! });
+  }
+  return { result, plan, weights };
+}
+
+const bits = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);
+
+/** Frozen elements that changed, and by tensor the share of its trained ones that did. */
+function changes({ plan, weights }: Outcome): { frozen: string[]; trained: Map<string, number> } {
+  const frozen: string[] = [];
+  const trained = new Map<string, number>();
+  for (const [name, { shape, before, after }] of weights) {
+    const elements = new Set(trainedElements({ config: { headWidth: 64 } }, plan, name, [...shape]));
+    const [a, b] = [bits(before), bits(after)];
+    let moved = 0;
+    for (let i = 0; i < a.length; i++) {
+      if (a[i] === b[i]) continue;
+      if (elements.has(i)) moved++;
+      else frozen.push(`${name}[${i}]`);
+    }
+    if (elements.size > 0) trained.set(name, moved / elements.size);
+  }
+  return { frozen, trained };
+}
+
+function expectTrained(outcome: Outcome): void {
+  const { frozen, trained } = changes(outcome);
+  expect(frozen).to.deep.equal([]);
+  expect(trained.size).to.be.at.least(4);
+  // The gradient of key biases is 0 but for rounding.
+  for (const [name, share] of trained) if (!name.endsWith('key.bias')) expect(share, name).to.be.above(0.9);
+}
+
+describe('train/methods', function () {
+  this.timeout(120_000);
+  before(() => void (folder = mkdtempSync(join(tmpdir(), 'adaptune-methods-'))));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('trains random units at the cost, floor and rates of adapt, and no others', async () => {
+    const [adapt, random] = [await run({ method: 'adapt' }), await run({ method: 'random' })];
+    expect(random.result).to.include({
+      method: 'random',
+      predicted_cost: adapt.result.predicted_cost,
+      floor: adapt.result.floor,
+      trainable: adapt.result.trainable,
+      lr: adapt.result.lr,
+      diagnostics: null,
+    });
+    expect(random.result.selected).to.deep.equal(adapt.result.selected);
+    expect(random.plan.layers).to.not.deep.equal(adapt.plan.layers);
+    expect(random.plan.phases).to.deep.equal(adapt.plan.phases);
+    const other = await run({ method: 'random', seed: 6 });
+    expect(other.plan.layers).to.not.deep.equal(random.plan.layers);
+    expectTrained(adapt);
+    expectTrained(random);
+  });
+
+  it('mines the same tokens for random as for adapt', async () => {
+    const [adapt, random] = [await tinyRun(newOut()), await tinyRun(newOut(), { method: 'random' })];
+    expect(random.mined).to.deep.equal(adapt.mined);
+    expect(random.new_tokens).to.be.greaterThan(2);
+  });
+
+  it('trains whole layers, and nothing of the others', async () => {
+    const whole = { groups: 2, neurons: 512 };
+    const none = { groups: 0, neurons: 0 };
+    const top = await run({ method: 'layers' });
+    expect(top.result).to.deep.include({ selected: [none, whole], floor: 1, lr: 2e-4, diagnostics: null });
+    expect(top.plan.layers.map((layer) => layer.extras)).to.deep.equal([false, true]);
+    expect(top.result.stages).to.not.have.property('calibrate');
+    expectTrained(top);
+    const both = await run({ method: 'layers', layers: 2 });
+    expect(both.result.selected).to.deep.equal([whole, whole]);
+    expect(both.result.encoder_trainable).to.equal(both.result.encoder_parameters);
+    expectTrained(both);
+    const sensitive = await run({ method: 'layers', layersBy: 'sensitive' });
+    expect(sensitive.result.selected.filter(({ neurons }) => neurons > 0)).to.deep.equal([whole]);
+    expect(sensitive.result.stages).to.include.keys('calibrate', 'select');
+    expect(sensitive.result.diagnostics!.jaccard.weights).to.be.oneOf([0, 1]);
+    expectTrained(sensitive);
+  });
+
+  it('refuses more layers than there are', async () => {
+    const error = await failure(tinyRun(newOut(), { method: 'layers', layers: 3 }));
+    expect(error.code).to.equal('E_ARGUMENT');
+    expect(error.message).to.equal(
+      'expected at most 2, the layers that the model has, for layers (--layers) but received 3',
+    );
+  });
+});
