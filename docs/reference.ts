@@ -3,6 +3,7 @@ import { command as bench } from '../lib/cli/commands/bench.js';
 import { command as build } from '../lib/cli/commands/build.js';
 import { command as doctor } from '../lib/cli/commands/doctor.js';
 import { command as evaluate } from '../lib/cli/commands/evaluate.js';
+import { command as experiment } from '../lib/cli/commands/experiment.js';
 import { command as mine } from '../lib/cli/commands/mine.js';
 import { command as predict } from '../lib/cli/commands/predict.js';
 import { command as train } from '../lib/cli/commands/train.js';
@@ -12,7 +13,7 @@ import { ERRORS, type ErrorCode } from '../lib/errors.js';
 import { kebab, legalValues, type OptionSpec } from '../lib/util/options.js';
 
 /** In the order of `adaptune --help`. */
-export const COMMANDS: readonly Syntax[] = [train, mine, evaluate, predict, bench, doctor, build];
+export const COMMANDS: readonly Syntax[] = [train, mine, evaluate, predict, experiment, bench, doctor, build];
 
 const GENERATED = '<!-- Made by `npm run docs`; do not edit. -->';
 

@@ -1,12 +1,11 @@
 /** What a benchmark leaves behind: figures, and where they come from. */
-import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { binding } from '../native/binding.js';
 import { readText } from '../util/files.js';
 import { parseJson } from '../util/json.js';
 import { AdaptuneError } from '../errors.js';
+import { sourceCommit, withoutFolders } from '../util/provenance.js';
 import { packageVersion } from '../util/version.js';
 import { WHATS } from './settings.js';
 
@@ -57,12 +56,12 @@ export function provenance(
   command: readonly string[],
 ): Pick<Report, 'date' | 'commit' | 'machine'> & Record<string, unknown> {
   const system = binding().systemInfo();
-  const words = command.join(' ').replaceAll(/(?<=[\s'"=]|^)\/[^\s'"]*\/(?=[^\s/'"])/g, '');
+  const words = withoutFolders(command.join(' '));
   return {
     command: words,
     date: new Date().toISOString(),
     version: packageVersion(),
-    commit: commit(),
+    commit: sourceCommit(),
     machine: {
       cpu: cpus()[0]?.model.trim() ?? system.cpuModel,
       isa: process.env['ADAPTUNE_ISA'] || system.isas.at(-1)!,
@@ -70,18 +69,4 @@ export function provenance(
       node: process.version,
     },
   };
-}
-
-function commit(): string | null {
-  const cwd = fileURLToPath(new URL('../../../', import.meta.url));
-  const git = (...args: string[]) =>
-    execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  try {
-    // A package in somebody's node_modules is not its own repository.
-    if (git('ls-files', 'native/sources.gypi') === '') return null;
-    const changed = git('status', '--porcelain', 'lib', 'native') !== '';
-    return git('rev-parse', '--short', 'HEAD') + (changed ? ' + changes' : '');
-  } catch {
-    return null;
-  }
 }

@@ -8,9 +8,13 @@ const LIMIT = 2 ** 20;
 
 /** Options of a JSON or YAML file, keys as in the typed API (`maxLength`) or as flags (`max-length`). E_FILE, E_CONFIG. */
 export async function readConfig(path: string, table: OptionTable): Promise<Record<string, OptionValue>> {
+  return checkOptions(table, await readConfigValue(path), { code: 'E_CONFIG', where: path, partial: true });
+}
+
+/** What a JSON or YAML file says, whatever it is. E_FILE, E_CONFIG. */
+export async function readConfigValue(path: string): Promise<unknown> {
   const text = await readText(path, { limit: LIMIT });
-  const value = /\.ya?ml$/i.test(path) ? await parseYaml(text, path) : parseJson(text, path, { code: 'E_CONFIG' });
-  return checkOptions(table, value, { code: 'E_CONFIG', where: path, partial: true });
+  return /\.ya?ml$/i.test(path) ? parseYaml(text, path) : parseJson(text, path, { code: 'E_CONFIG' });
 }
 
 /** Without aliases, tags that this schema does not know, or a second document. */

@@ -35,6 +35,10 @@ const COMMANDS = new Map<string, Entry>([
   ['evaluate', entry('score a saved classifier on labelled texts', () => import('./commands/evaluate.js'))],
   ['predict', entry('label texts with a saved classifier', () => import('./commands/predict.js'))],
   [
+    'experiment',
+    entry('train a grid of methods, options and seeds, and report on it', () => import('./commands/experiment.js')),
+  ],
+  [
     'bench',
     entry('time kernels, training steps and inference, beside other engines', () => import('./commands/bench.js')),
   ],
@@ -49,7 +53,7 @@ const NAMES = [...COMMANDS.keys()];
 const USAGE = `Usage: adaptune <command> [options]
 
 Commands:
-${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`).join('\n')}
+${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
 adaptune <command> --help shows its options and an example; adaptune --version the version.
 `;

@@ -17,11 +17,13 @@ export async function evaluateEncoded(
   encoder: Encoder,
   part: EncodedPart,
   labels: readonly string[],
-  hooks: InferenceHooks = {},
+  { onPredicted, ...hooks }: InferenceHooks & { onPredicted?: (labels: Int32Array) => void } = {},
 ): Promise<Scores> {
   const logits = await forwardAll(encoder, part.encodings, 'logits', hooks);
+  const predicted = argmaxRows(logits, labels.length);
+  onPredicted?.(predicted);
   return {
-    ...classificationMetrics(part.labels, argmaxRows(logits, labels.length), labels),
+    ...classificationMetrics(part.labels, predicted, labels),
     loss: meanCrossEntropy(logits, part.labels, labels.length),
   };
 }

@@ -103,7 +103,7 @@ function resultOptions(options: ResolvedOptions): Identity['options'] {
 }
 
 /** "scratch:tiny", or one hash over the files of a model folder that decide weights and tokenizer. */
-async function modelIdentity(model: string): Promise<string> {
+export async function modelIdentity(model: string): Promise<string> {
   if (isScratch(model)) {
     scratchSize(model);
     return model;

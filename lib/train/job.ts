@@ -28,6 +28,7 @@ import { corpusOf, readInputs, validationLines, type Inputs, type Part } from '.
 import { checkMemory, largestBatch, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
 import { describeSources, resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
+import { planHash } from './plan-hash.js';
 import { checkReachable, fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
 import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { checkRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
@@ -44,8 +45,8 @@ const SAVE_FAILURES = 1;
  * a checkpoint that `resume` continues from, bit for bit as if it had never been stopped.
  */
 export async function train(input: TrainOptions & TrainHooks): Promise<TrainResult> {
-  const { signal, onProgress, onEpoch, onNote, ...rest } = requireObject(input, 'train');
-  const hooks = { signal, onProgress, onEpoch, onNote };
+  const { signal, onProgress, onEpoch, onNote, onPlan, onTest, ...rest } = requireObject(input, 'train');
+  const hooks = { signal, onProgress, onEpoch, onNote, onPlan, onTest };
   const options = resolveTrainOptions(rest);
   await checkRunFolder(options.out, options);
   const inputs = await readInputs(options);
@@ -114,6 +115,7 @@ class Job {
     try {
       await run.stage('load', () => this.#loadEncoder());
       await this.#makePlan(found, encodings.train);
+      this.#tellPlan();
       return await this.#finetune(found, encodings);
     } catch (error) {
       throw isDiverged(error) ? await this.#diverged(error) : error;
@@ -242,6 +244,12 @@ class Job {
     await this.#save('plan', 0, headTensors(this.#encoder));
   }
 
+  #tellPlan(): void {
+    const plan = this.#plan!;
+    const hash = planHash(plan, this.#mined, this.inputs.identity);
+    this.hooks.onPlan?.({ plan, hash, config: this.#encoder.config, diagnostics: this.#diagnostics });
+  }
+
   async #finetune(
     found: Found,
     encodings: { train: EncodedPart; validation: EncodedPart; test: EncodedPart | null },
@@ -285,6 +293,9 @@ class Job {
           evaluateEncoded(this.#encoder, part, inputs.labels, {
             signal: run.signal,
             onProgress: (done) => report(before + done, total),
+            onPredicted: (predicted) => {
+              if (part === encodings.test) this.hooks.onTest?.({ labels: inputs.labels, gold: part.labels, predicted });
+            },
           });
         const validation = await score(encodings.validation, 0);
         return { validation, test: encodings.test && (await score(encodings.test, inputs.validation.texts.length)) };

@@ -50,7 +50,7 @@ export async function openRunFolder(out: string, options: RunFolderOptions): Pro
   // Nothing is created in a folder that already holds something.
   await checkRunFolder(out, options);
   await makeDirectory(checkpoints);
-  const release = await lock(checkpoints);
+  const release = await lockFolder(checkpoints);
   try {
     await checkNames(out, options.resume);
     if (!options.resume) await checkNotBegun(out);
@@ -62,15 +62,16 @@ export async function openRunFolder(out: string, options: RunFolderOptions): Pro
   }
 }
 
-async function lock(checkpoints: string): Promise<() => void> {
-  const owner = join(checkpoints, OWNER);
-  const held = binding().lockFile(join(checkpoints, LOCK));
+/** Until it is called, or the process ends, no other process gets this lock. E_LOCKED names who holds it. */
+export async function lockFolder(folder: string): Promise<() => void> {
+  const owner = join(folder, OWNER);
+  const held = binding().lockFile(join(folder, LOCK));
   if (held === null) {
     const who = await readText(owner).catch(() => '');
     const pid = /"pid": *(\d+)/.exec(who)?.[1];
     throw new AdaptuneError(
       'E_LOCKED',
-      `${checkpoints}: expected to be the only run on this folder, but ${pid ? `process ${pid}` : 'another process'} holds it`,
+      `${folder}: expected to be the only run on this folder, but ${pid ? `process ${pid}` : 'another process'} holds it`,
     );
   }
   let free = false;

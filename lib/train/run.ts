@@ -1,5 +1,8 @@
 /** One run of the training job: its stages with their times, what it tells while it works, and how it stops. */
 import { AdaptuneError } from '../errors.js';
+import type { EncoderConfig } from '../native/binding.js';
+import type { SelectionDiagnostics } from '../select/diagnostics.js';
+import type { Plan } from '../select/plan.js';
 import type { EpochEvaluation, RunProgress } from './state.js';
 
 export const TRAIN_STAGES = [
@@ -31,6 +34,21 @@ export interface TrainEvent {
   epoch?: number;
 }
 
+export interface PlanEvent {
+  plan: Plan;
+  /** Equal for runs that end with the same weights. */
+  hash: string;
+  config: EncoderConfig;
+  diagnostics: SelectionDiagnostics | null;
+}
+
+export interface TestEvent {
+  labels: readonly string[];
+  /** Indices of labels, by test text. */
+  gold: Int32Array;
+  predicted: Int32Array;
+}
+
 export interface TrainHooks {
   /** Finishes the step under way, writes a checkpoint, and rejects with E_INTERRUPTED. */
   signal?: AbortSignal | undefined;
@@ -39,6 +57,10 @@ export interface TrainHooks {
   onEpoch?: ((epoch: EpochEvaluation) => void) | undefined;
   /** Remarks worth reading: heads created, a changed instruction set, an unsteady selection. */
   onNote?: ((note: string) => void) | undefined;
+  /** Before the first step that follows the plan. What it throws ends the run. */
+  onPlan?: ((event: PlanEvent) => void) | undefined;
+  /** After the test texts were scored. */
+  onTest?: ((event: TestEvent) => void) | undefined;
 }
 
 type Detail = Omit<TrainEvent, 'stage' | 'done' | 'total' | 'rate'>;

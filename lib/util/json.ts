@@ -66,6 +66,13 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** JSON of equal values is equal: keys are sorted, at every level. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) =>
+    isObject(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
+  );
+}
+
 /** A value for an error message: JSON, cut to `limit` characters. */
 export function show(value: unknown, limit = 80): string {
   if (Array.isArray(value) && value.length > limit) return `a list of ${value.length}`;

@@ -6,8 +6,8 @@ import { expect } from 'chai';
 import { MANIFEST, pack, ROOT } from './package.js';
 
 /** Bytes; prebuilt addons would be another budget. */
-const SIZE = 700_000;
-const UNPACKED_SIZE = 2_500_000;
+const SIZE = 950_000;
+const UNPACKED_SIZE = 3_400_000;
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const below = (folder: string, ending: string) =>

@@ -28,7 +28,8 @@ const LIB: Record<string, string[]> = {
   train: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve'],
   index: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve', 'train'],
   bench: ['errors', 'util', 'native', 'model', 'select', 'train'],
-  cli: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve', 'train', 'index', 'bench'],
+  experiment: ['errors', 'util', 'select', 'train'],
+  cli: ['errors', 'util', 'native', 'model', 'select', 'mining', 'serve', 'train', 'index', 'bench', 'experiment'],
 };
 
 function files(folder: string, pattern: RegExp): string[] {
