@@ -517,7 +517,7 @@ describe('cli/bad input', function () {
       const ended = await cli([command!, '--json', ...rest]);
       expect(ended.code, `${name}\n${ended.stderr}`).to.equal(exit);
       const { error } = oneObject(ended.stdout) as { error: { code: string; message: string } };
-      expect(error, name).to.include({ code });
+      expect(error.code, `${name}\n${ended.stderr}`).to.equal(code);
       expect(error.message.replaceAll(folder, 'F'), name).to.match(message);
       expect(ended.stderr, name).to.match(/^adaptune: E_\w+: [^\n]+\n$/);
       expect(contents(folder), name).to.deep.equal(before);

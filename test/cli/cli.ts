@@ -1,10 +1,10 @@
 /** The command line in a process of its own, and one small model that all its tests share. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 export const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 const CORPUS = new URL('../../../examples/corpus.mjs', import.meta.url).href;
@@ -33,7 +33,8 @@ export interface StartOptions {
 }
 
 export function start(command: string, args: string[], { env, cwd, input = '' }: StartOptions = {}): Running {
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
+  // With the stack of an error that should have had a code.
+  const child = spawn(command, args, { cwd, env: { ADAPTUNE_DEBUG: '1', ...process.env, ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -115,8 +116,7 @@ export interface Workspace {
 }
 
 export function workspace(): Workspace {
-  const folder = mkdtempSync(join(tmpdir(), 'adaptune-cli-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder('cli');
   const at = (name: string) => join(folder, name);
   const write = (name: string, text: string) => {
     writeFileSync(at(name), text);

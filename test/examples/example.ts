@@ -1,10 +1,8 @@
 /** Runs a script of examples/ in a process of its own, and the one model that examples share. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 /** stdout of an example that must succeed without a word on stderr. */
 export async function example(name: string, args: string[] = []): Promise<string> {
@@ -26,8 +24,7 @@ let trained: Promise<{ folder: string; stdout: string }> | undefined;
 /** What train.mjs printed, and the folder that it wrote. */
 export function trainedExample(): Promise<{ folder: string; stdout: string }> {
   trained ??= (async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'adaptune-example-'));
-    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const folder = temporaryFolder('example');
     return { folder, stdout: await example('train', [folder]) };
   })();
   return trained;

@@ -149,6 +149,32 @@ for (const isa of ISAS)
       );
     });
 
+    it('gelu and its derivative over the whole line', async () => {
+      const values = [
+        ...Array.from({ length: 4001 }, (_, i) => (i - 2000) / 200),
+        ...[1e-6, 1e-30, 100, 1e4, 1e30, Infinity].flatMap((value) => [-value, value]),
+      ].map(Math.fround);
+      const row = (data: Float32Array) => ({ data, rows: 1, cols: values.length });
+      const x = row(Float32Array.from(values));
+      const [y, dx] = [
+        await gelu(device, x),
+        await geluBackward(device, row(new Float32Array(values.length).fill(1)), x),
+      ];
+      for (const [i, value] of values.entries()) {
+        const size = Math.max(1, Math.abs(value));
+        const [gelu, slope] =
+          Math.abs(value) > 6
+            ? [Math.max(0, value), Number(value > 0)]
+            : [oracle.gelu(value), oracle.geluGradient(value)];
+        if (Math.abs(value) === Infinity) continue; // 0 times it, as in PyTorch
+        expect(y.data[i], `gelu(${value})`).to.satisfy((v: number) => v === gelu || Math.abs(v - gelu) <= 1e-6 * size);
+        expect(dx.data[i], `its derivative at ${value}`).to.be.closeTo(slope, 6e-7);
+      }
+      const nothing = row(new Float32Array(values.length).fill(NaN));
+      for (const { data } of [await gelu(device, nothing), await geluBackward(device, nothing, nothing)])
+        expect(data.every(Number.isNaN)).to.equal(true);
+    });
+
     it('layerNorm and its gradients', async () => {
       const [rows, width, eps] = [5, 24, 1e-5];
       const [x, residual, dy, gamma, beta] = [

@@ -24,7 +24,7 @@ class Verdict {
   readonly failures: string[] = [];
   count = 0;
   constructor(readonly fixture: Fixture) {}
-  add(key: string, x: ArrayLike<number>, at?: number): void {
+  add(key: string, x: ArrayLike<number>, at: { step?: number; lr?: number } = {}): void {
     this.count++;
     const failure = judge(this.fixture, key, x, at);
     if (failure) this.failures.push(failure);
@@ -50,7 +50,10 @@ async function checkRun(fixture: Fixture, name: string, model: ModelHandle): Pro
       for (const [parameter, { shape, data }] of await parameters(model)) {
         const trained = trainedElements(fixture, run.plan, parameter, shape);
         if (trained.length > 0 && !isKeyBias(parameter)) {
-          verdict.add(`${name}/${parameter}`, sampled(fixture, data, trained), s);
+          verdict.add(`${name}/${parameter}`, sampled(fixture, data, trained), {
+            step: s,
+            lr: Math.max(...Object.values(run.lr)),
+          });
         }
       }
     }

@@ -1,9 +1,9 @@
 /** The package as npm would publish it, unpacked into the node_modules of an otherwise empty project. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -28,8 +28,7 @@ let packed: Packed | undefined;
 /** Packed once; what `prepare` would do is done already. */
 export function pack(): Packed {
   if (packed) return packed;
-  const folder = mkdtempSync(join(tmpdir(), 'adaptune-pack-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder('pack');
   const output = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
     cwd: ROOT,
     encoding: 'utf8',
@@ -41,8 +40,7 @@ export function pack(): Packed {
 
 /** A project that depends on the package, whose dependencies are those of this clone. */
 export function install(): { project: string; main: string } {
-  const project = mkdtempSync(join(tmpdir(), 'adaptune-project-'));
-  process.on('exit', () => rmSync(project, { recursive: true, force: true }));
+  const project = temporaryFolder('project');
   const modules = join(project, 'node_modules');
   const home = join(modules, 'adaptune');
   mkdirSync(home, { recursive: true });

@@ -122,7 +122,9 @@ ADAPTUNE_INLINE vq multiply_low(vq a, vq b) {
 #endif
 }
 
+// b where one is NaN
 ADAPTUNE_INLINE vf max(vf a, vf b) { return a > b ? a : b; }
+ADAPTUNE_INLINE vf min(vf a, vf b) { return a < b ? a : b; }
 ADAPTUNE_INLINE vf abs(vf x) { return (vf)((vi)x & 0x7FFFFFFF); }
 ADAPTUNE_INLINE vd abs(vd x) { return (vd)((vq)x & 0x7FFFFFFFFFFFFFFFu); }
 ADAPTUNE_INLINE vf copy_sign(vf magnitude, vf sign) {
