@@ -90,6 +90,12 @@ function stepResults(timed: readonly Timed[]): Result[] {
       ...(full && {
         cost: four(median(trials.map(({ seconds }, i) => seconds / full.trials[i]!.seconds))),
         predicted_cost: medianOf(trials, (trial) => Number(trial['cost'])),
+        ...(trials[0]!['three_epochs_cost'] !== undefined && {
+          three_epochs: four(
+            median(trials.map((trial, i) => Number(trial['three_epochs_seconds']) / full.trials[i]!.seconds)),
+          ),
+          predicted_three_epochs: medianOf(trials, (trial) => Number(trial['three_epochs_cost'])),
+        }),
       }),
     };
   });

@@ -6,6 +6,7 @@ import { Device } from '../native/device.js';
 import { forwardFlops, predictCost } from '../select/cost.js';
 import { floorOf, type LayerSelection, selectUnits, wholeSelection } from '../select/units.js';
 import { TrainBatches } from '../train/batches.js';
+import { prefixBytes } from '../train/prefix-cache.js';
 import { bertConfig } from '../train/scratch.js';
 import { Trainer } from '../train/trainer.js';
 import { Words } from '../util/philox.js';
@@ -16,9 +17,21 @@ import type { Trial } from './report.js';
 import { type ShapeName, SHAPES } from './settings.js';
 import { median } from './statistics.js';
 
-/** `adapt` trains a tenth of the layers' matrix weights; which units decides nothing but the lowest layer. */
-export const METHODS = ['full', 'adapt', 'adapt, upper half', 'adapt, upper third', 'frozen'] as const;
+/**
+ * `adapt` trains a tenth of the layers' matrix weights; which units decides nothing but the lowest layer. `cached`: steps on
+ * texts whose states at that layer are kept, as in every epoch after the first.
+ */
+export const METHODS = [
+  'full',
+  'adapt',
+  'adapt, upper half',
+  'adapt, upper half, cached',
+  'adapt, upper third',
+  'adapt, upper third, cached',
+  'frozen',
+] as const;
 export type Method = (typeof METHODS)[number];
+const isCached = (method: Method) => method.endsWith(', cached');
 
 export interface StepTrialSpec {
   method: Method | 'infer';
@@ -52,7 +65,7 @@ function selection(config: EncoderConfig, method: Method): LayerSelection[] {
     groups: random(config.kvHeads, layer, 0),
     neurons: random(config.feedForward, layer, 1),
   }));
-  const share = method === 'adapt' ? 0 : method === 'adapt, upper half' ? 1 / 2 : 2 / 3;
+  const share = method === 'adapt' ? 0 : method.startsWith('adapt, upper half') ? 1 / 2 : 2 / 3;
   return selectUnits(config, scores, { budget: BUDGET, spread: 'layer', floor: Math.round(share * config.layers) });
 }
 
@@ -72,22 +85,21 @@ export async function stepTrial(spec: StepTrialSpec): Promise<Trial> {
   await using device = Device.open({ threads: spec.threads });
   await using encoder = Encoder.blank(device, config);
   await randomWeights(encoder);
-  const work = spec.method === 'infer' ? inference(encoder, batches) : training(encoder, batches, spec.method);
+  const work = spec.method === 'infer' ? inference(encoder, batches) : await training(encoder, batches, spec.method);
   const peaks = [await multiplyAddPeak(device, PEAK_BUDGET)];
-  const seconds: number[] = [];
-  const lengths: number[] = [];
-  for (let index = 0; index < WARM_UP + spec.steps; index++) {
-    const begin = performance.now();
-    await work.step(index);
-    if (index < WARM_UP) continue;
-    seconds.push((performance.now() - begin) / 1000);
-    for (const row of batches.rows(index)) lengths.push(encodings[row]!.ids.length);
-  }
+  const filling = work.cachedCost ? await timed(work, spec.steps) : null;
+  const seconds = await timed(work, spec.steps);
+  const rows = Array.from(seconds, (_, i) => [...batches.rows(WARM_UP + i)]).flat();
+  const lengths = rows.map((row) => encodings[row]!.ids.length);
   work.close();
   peaks.push(await multiplyAddPeak(device, PEAK_BUDGET));
   const whole = seconds.reduce((a, b) => a + b, 0);
   return {
     seconds: median(seconds),
+    ...(filling && {
+      three_epochs_seconds: (median(filling) + 2 * median(seconds)) / 3,
+      three_epochs_cost: work.cachedCost!(lengths, 3),
+    }),
     tokens_per_s: lengths.reduce((a, b) => a + b, 0) / whole,
     texts_per_s: lengths.length / whole,
     flops_per_s: work.flops(lengths) / whole,
@@ -97,12 +109,25 @@ export async function stepTrial(spec: StepTrialSpec): Promise<Trial> {
   };
 }
 
+/** Seconds of each step. Called a second time it takes the same steps again. */
+async function timed(work: Work, steps: number): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let index = 0; index < WARM_UP + steps; index++) {
+    const begin = performance.now();
+    await work.step(index);
+    if (index >= WARM_UP) seconds.push((performance.now() - begin) / 1000);
+  }
+  return seconds;
+}
+
 interface Work {
   step(index: number): Promise<unknown>;
   /** Of the layers' products and attention, for texts of these lengths. */
   flops(lengths: readonly number[]): number;
   /** Predicted, as a share of full finetuning; of inference a third. */
   cost(lengths: readonly number[]): number;
+  /** The same, of a mean step of so many epochs; where states are kept. */
+  cachedCost?(lengths: readonly number[], epochs: number): number;
   close(): void;
 }
 
@@ -115,7 +140,7 @@ function inference(encoder: Encoder, batches: TrainBatches): Work {
   };
 }
 
-function training(encoder: Encoder, batches: TrainBatches, method: Method): Work {
+async function training(encoder: Encoder, batches: TrainBatches, method: Method): Promise<Work> {
   const { config } = encoder;
   const units = selection(config, method);
   const floor = floorOf(units);
@@ -126,14 +151,23 @@ function training(encoder: Encoder, batches: TrainBatches, method: Method): Work
     head: true,
   });
   const lr = { units: 2e-5, head: 2e-5, rows: 0 };
-  const cost = (lengths: readonly number[]) => {
-    const alone = { epochs: 1, headFitTexts: 0, headFitPasses: 0, calibrationTexts: 0, tokenPhase: 0 };
+  const prefixCache = isCached(method);
+  const costOver = (lengths: readonly number[], epochs: number) => {
+    const alone = { epochs, headFitTexts: 0, headFitPasses: 0, calibrationTexts: 0, tokenPhase: 0, prefixCache };
     return predictCost(config, units, { lengths, baseLengths: lengths, ...alone }, method === 'full');
   };
+  // Of a step that finds all states: what is computed once is nothing among so many epochs.
+  const cost = (lengths: readonly number[]) => costOver(lengths, prefixCache ? Infinity : 1);
+  if (prefixCache) {
+    const plan = { floor, embeddings: false, phases: [] };
+    const bytes = prefixBytes(config, plan, batches, { epochs: 2, steps: 0 });
+    await trainer.keepPrefix(batches.encodings.length, bytes);
+  }
   return {
     step: (index) => trainer.step(batches.at(index), { seed: 1, step: index, lr }),
     flops: (lengths) => 3 * forwardFlops(config, lengths) * cost(lengths),
     cost,
+    ...(prefixCache && { cachedCost: costOver }),
     close: () => trainer.close(),
   };
 }

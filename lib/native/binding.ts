@@ -63,6 +63,8 @@ export interface PackedBatch {
   ids: Int32Array;
   offsets: Int32Array;
   typeIds?: Int32Array;
+  /** Of a training step: which of the training texts each is, for `keepPrefix`. */
+  texts?: Int32Array;
 }
 
 export interface NativePlan {
@@ -92,6 +94,8 @@ export interface StepResult {
   loss: number;
   gradNorm: number;
   finite: boolean;
+  /** Texts whose states at the floor were kept from an earlier step (`keepPrefix`). */
+  cached: number;
   seconds: number;
 }
 
@@ -173,6 +177,12 @@ export interface Binding {
     options: StepOptions,
   ): Promise<StepResult>;
   freezeRows(trainer: TrainerHandle): Promise<void>;
+  /**
+   * From now on steps keep the states of `texts` training texts at the floor in `bytes` of memory (16 a text and 4 hidden
+   * a token; a text, when only the head trains), and begin there for texts that were met before. What they train stays the
+   * same to the bit. Texts that do not fit are computed each time; 0 texts free all.
+   */
+  keepPrefix(trainer: TrainerHandle, texts: number, bytes: number): Promise<void>;
   trainerFloor(trainer: TrainerHandle): number;
   trainerSlots(trainer: TrainerHandle): SlotInfo[];
   /** Compact [rows, cols] of slot i. */

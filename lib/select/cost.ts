@@ -2,11 +2,13 @@
  * Predicted training cost of a selection as a fraction of full finetuning's on the same texts and epochs without new
  * tokens. METHOD.md 4:
  *
- *   cost = r [phi (F + B_all + W) + (1 - phi) (F + B_floor + W)] / 3F + (head fit + calibration) / full run
+ *   cost = r [phi (F + B_all + W) + (1 - phi) (F' + B_floor + W)] / 3F + (head fit + calibration) / full run
  *
  * F: the layers' forward FLOPs at the texts' real lengths, B: backward through activations, W: weight gradients of what
  * is selected; full finetuning's F + B + W is 3F. Embeddings, norms and the head are left out of them: below 1 % of a
- * layer at usual sizes. r needs no factor of its own: the numerator is taken at the merged lengths, 3F at the base ones.
+ * layer at usual sizes. F' is without the layers below the floor for texts whose states the prefix cache has: once behind
+ * the token phase each text computes them. r needs no factor of its own: the numerator is taken at the merged lengths, 3F
+ * at the base ones.
  *
  * Per layer, with T tokens in texts of L: products of w weights cost 2 T w in each of F, B and W; attention 4 A sum L^2 in
  * F and twice that in B, A = heads x head width. The engine carries the top layer on for [CLS] rows alone: there every
@@ -40,6 +42,8 @@ export interface Workload {
   calibrationTexts: number;
   /** Share of the steps in which new rows train; 0 without new tokens. */
   tokenPhase: number;
+  /** Are the states of all texts at the floor kept? */
+  prefixCache: boolean;
 }
 
 /** Sums over texts that FLOPs depend on. */
@@ -127,7 +131,9 @@ function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: 
     const toFloor = sum(layers.slice(floor).map((layer, i) => layer.backward(i > 0)));
     const phi = throughEmbeddings ? 1 : work.tokenPhase;
     const weights = sum(layers.map((layer, l) => layer.weightGradients(selection[l]!)));
-    const epoch = forward + phi * backwardAll + (1 - phi) * toFloor + weights;
+    const found = work.prefixCache ? 1 - phi - Math.min(1 - phi, 1 / work.epochs) : 0;
+    const kept = found * forwardOf(layers.slice(0, floor));
+    const epoch = forward - kept + phi * backwardAll + (1 - phi) * toFloor + weights;
     return epoch / full + (headFit + calibration) / (full * work.epochs);
   };
 }
@@ -222,6 +228,6 @@ export function unreachable(cost: number, least: number, work: Workload): Adaptu
   return new AdaptuneError(
     'E_COST_UNREACHABLE',
     `expected a cost of at least ${(Math.ceil(least * 1000) / 1000).toFixed(3)} of full finetuning ` +
-      `(${work.tokenPhase > 0 ? `token phase ${work.tokenPhase}` : 'without new tokens'}) but received ${cost}`,
+      `(${work.tokenPhase > 0 ? `token phase ${Number(work.tokenPhase.toFixed(3))}` : 'without new tokens'}) but received ${cost}`,
   );
 }

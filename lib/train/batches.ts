@@ -41,7 +41,7 @@ export class TrainBatches {
     let baseTokens = 0;
     for (const row of rows) baseTokens += this.encodings[row]!.baseTokens;
     return {
-      batch: packBatch(this.encodings, rows),
+      batch: { ...packBatch(this.encodings, rows), texts: rows },
       labels: rows.map((row) => this.labels[row]!),
       baseTokens,
     };

@@ -23,6 +23,7 @@ type Options = Pick<
   | 'layers'
   | 'layersBy'
   | 'epochs'
+  | 'prefixCache'
   | 'newTokens'
   | 'tokens'
   | 'maxPattern'

@@ -5,10 +5,9 @@
  */
 import { AdaptuneError } from '../errors.js';
 import type { Encoder } from '../model/encoder.js';
-import { forwardAll } from '../model/inference.js';
 import type { StepOptions, StepResult } from '../native/binding.js';
 import { trainsEncoder, type Plan } from '../select/plan.js';
-import { takeRows, type TrainBatches } from './batches.js';
+import type { TrainBatches } from './batches.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import type { ResolvedOptions } from './options.js';
 import type { Report, Run, TrainStage } from './run.js';
@@ -31,8 +30,6 @@ export interface Finetuning {
   options: Pick<ResolvedOptions, 'epochs' | 'seed' | 'weightDecay' | 'clip' | 'warmup' | 'saveEvery'>;
   /** Steps done before. */
   step: number;
-  /** [CLS] states of all training texts, once nothing that they depend on trains any more. */
-  features?: Float32Array;
   /** Writes a checkpoint after `step` steps; false when it failed and training may go on without it. */
   save(step: number, why: 'periodic' | 'required'): Promise<boolean>;
 }
@@ -60,7 +57,6 @@ export async function finetune(job: Finetuning): Promise<void> {
     const end = Math.min(phaseEnd, (Math.floor(step / batches.perEpoch) + 1) * batches.perEpoch);
     const stage: TrainStage = step < tokenSteps ? 'tokens' : 'units';
     await run.stage(stage, async (report) => {
-      await cacheFeatures(job);
       while (step < end) {
         if (run.signal?.aborted) {
           await save('required');
@@ -76,23 +72,6 @@ export async function finetune(job: Finetuning): Promise<void> {
   }
 }
 
-/** Up to this many bytes of [CLS] states are kept. */
-const FEATURE_BYTES = 2 ** 29;
-
-/**
- * Where only the head trains, every epoch would compute the same [CLS] states: they are computed once. A text's states
- * are the same bits in any batch, so this decides nothing but time, and is not saved.
- */
-async function cacheFeatures(job: Finetuning): Promise<void> {
-  const { run, encoder, trainer, plan, batches } = job;
-  const { layers, hidden } = encoder.config;
-  if (job.features || plan.floor < layers || plan.embeddings || trainer.rowsActive) return;
-  if (4 * hidden * batches.encodings.length > FEATURE_BYTES) return;
-  const begin = performance.now();
-  job.features = await forwardAll(encoder, batches.encodings, 'cls', { signal: run.signal });
-  run.progress.trainSeconds += (performance.now() - begin) / 1000;
-}
-
 async function takeStep(
   job: Finetuning,
   step: number,
@@ -106,16 +85,16 @@ async function takeStep(
   const batch = batches.at(step);
   const { seed, weightDecay, clip } = options;
   const how: StepOptions = { seed, step, lr, weightDecay, clip, dropout: true };
-  const result = job.features
-    ? await trainer.headStep(takeRows(job.features, batches.rows(step), batches.encodings.length), batch.labels, how)
-    : await trainer.step(batch, how);
+  const result = await trainer.step(batch, how);
   run.progress.trainSeconds += (performance.now() - begin) / 1000;
   run.progress.baseTokens += batch.baseTokens;
+  run.progress.cachedTexts += result.cached;
   countStep(job, step, result);
   report(step + 1, steps, {
     loss: result.loss,
     lr: trainsEncoder(plan) ? lr.units : lr.head,
     epoch: Math.floor(step / batches.perEpoch) + 1,
+    cached: result.cached,
   });
 }
 

@@ -29,6 +29,7 @@ import { checkMemory, largestBatch, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
 import { describeSources, resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
 import { planHash } from './plan-hash.js';
+import { keepPrefix, prefixBytes, withPrefixCache } from './prefix-cache.js';
 import { checkReachable, fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
 import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { checkRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
@@ -259,17 +260,21 @@ class Job {
     const plan = this.#plan!;
     const batches = new TrainBatches(encodings.train.encodings, encodings.train.labels, options);
     const largest = largestBatch(batches, options.epochs);
-    const memory = predictMemory(this.#encoder.config, plan, largest, process.memoryUsage.rss());
-    checkMemory(memory);
+    const without = predictMemory(this.#encoder.config, plan, largest, process.memoryUsage.rss());
+    checkMemory(without);
+    const step = found?.state.stage === 'train' ? found.state.step : 0;
+    const cached = options.prefixCache === 'auto';
+    const wanted = cached ? prefixBytes(this.#encoder.config, plan, batches, { ...options, steps: step }) : 0;
+    const memory = withPrefixCache(without, wanted);
     const trainer = new Trainer(this.#encoder, plan);
     try {
       const watch = await WeightWatch.begin(trainer.encoderMatrices());
-      const step = found?.state.stage === 'train' ? found.state.step : 0;
       if (found && step > 0) {
         const tokenSteps = plan.phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
         if (trainer.rowsActive && step >= tokenSteps) await trainer.freezeRows();
         await trainer.restore(found.state.slots, await this.#store.readTensors(found.name));
       }
+      await keepPrefix(trainer, run, batches.encodings.length, { bytes: memory.prefixCache, wanted });
       await finetune({
         run,
         encoder: this.#encoder,
@@ -282,6 +287,7 @@ class Job {
         step,
         save: (done, why) => this.#saveStep(trainer, watch, done, why),
       });
+      await trainer.keepPrefix(0, 0);
       const chosen = chooseEpoch(run.progress, inputs.validation.texts.length);
       const best = run.progress.best!;
       if (chosen.epoch === best.epoch && best.epoch !== run.progress.evaluations.at(-1)!.epoch) {

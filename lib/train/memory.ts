@@ -18,6 +18,8 @@ export interface MemoryPlan {
   optimizer: number;
   /** What forward keeps for backward, and backward's own, in the largest batch. */
   activations: number;
+  /** States of the training texts below the lowest trained layer (prefix-cache.ts). */
+  prefixCache: number;
   total: number;
 }
 
@@ -33,7 +35,7 @@ export function predictMemory(config: EncoderConfig, plan: Plan, largestBatch: n
   const packs = 4 * 2 * layers * layerWeights(config);
   const optimizer = 4 * 3 * plan.counts.trainable;
   const activations = 4 * largestBatch * (through * kept + passing);
-  return { now, packs, optimizer, activations, total: now + packs + optimizer + activations };
+  return { now, packs, optimizer, activations, prefixCache: 0, total: now + packs + optimizer + activations };
 }
 
 /** Tokens of the largest batch of the run. */

@@ -282,6 +282,12 @@ export const TRAIN_OPTIONS = {
       value: 'X',
       help: 'Replaces the dropout rates of config.json.',
     },
+    prefixCache: {
+      type: 'choice',
+      choices: ['auto', 'off'],
+      default: 'auto',
+      help: 'auto: the states that frozen lower layers compute of the texts are kept for the next epochs, in at most half of the memory that the run leaves free. off: they are computed each time. The steps train the same weights; with --cost, the choice of units counts on what is kept.',
+    },
     seed: {
       type: 'integer',
       min: 0,

@@ -5,7 +5,7 @@ import type { Encoding } from '../model/tokenization.js';
 import { leastCost, unreachable, type Workload } from '../select/cost.js';
 import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
 import { methodOf } from '../select/methods.js';
-import { defaultRates, makePlan, type Plan } from '../select/plan.js';
+import { defaultRates, makePlan, type Plan, tokenPhaseSteps } from '../select/plan.js';
 import { scoreUnits, type LayerScores } from '../select/scores.js';
 import type { LayerSelection } from '../select/units.js';
 import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
@@ -104,14 +104,16 @@ export function planOf(planning: Planning, selection: readonly LayerSelection[] 
   });
 }
 
-function workload({ train, options, newRowsFirst }: Planning): Workload {
-  return workloadOf(train.encodings, options, newRowsFirst < 0 ? 0 : options.tokenPhase);
+/** With the token phase in whole steps, as the plan will have it. */
+function workload({ train, options, newRowsFirst, steps }: Planning): Workload {
+  const tokenSteps = newRowsFirst < 0 ? 0 : tokenPhaseSteps(steps, options.tokenPhase);
+  return workloadOf(train.encodings, options, tokenSteps / steps);
 }
 
 /** What a run on these texts works through. */
 export function workloadOf(
   encodings: readonly Encoding[],
-  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs'>,
+  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'prefixCache'>,
   tokenPhase: number,
 ): Workload {
   const texts = encodings.length;
@@ -124,5 +126,6 @@ export function workloadOf(
     headFitPasses: headFit ? HEAD_FIT_PASSES : 0,
     calibrationTexts: measures(options) ? Math.min(texts, CALIBRATION_TEXTS) : 0,
     tokenPhase,
+    prefixCache: options.prefixCache === 'auto',
   };
 }

@@ -41,6 +41,9 @@ export interface TrainResult {
   predicted_cost: number;
   /** MiB, predicted before the first step. */
   predicted_memory_mb: number;
+  /** MiB of it for the texts' states below the lowest trained layer, and passes of texts that found theirs. */
+  prefix_cache_mb: number;
+  cached_texts: number;
   /** Bytes of the saved files. */
   sizes: Record<string, number>;
   encoder_trainable: number;
@@ -125,6 +128,8 @@ export function trainResult(parts: ResultParts): TrainResult {
     stages: Object.fromEntries(progress.stages),
     predicted_cost: plan.predictedCost,
     predicted_memory_mb: Math.round(parts.memory.total / 2 ** 20),
+    prefix_cache_mb: Math.round((10 * parts.memory.prefixCache) / 2 ** 20) / 10,
+    cached_texts: progress.cachedTexts,
     sizes: Object.fromEntries(parts.sizes),
     encoder_trainable: plan.counts.encoderTrainable,
     encoder_parameters: plan.counts.encoderParameters,

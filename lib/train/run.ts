@@ -32,6 +32,8 @@ export interface TrainEvent {
   /** Of the step just done. */
   lr?: number;
   epoch?: number;
+  /** Texts of the step whose states below the lowest trained layer were kept from an earlier one. */
+  cached?: number;
 }
 
 export interface PlanEvent {

@@ -69,6 +69,8 @@ const state = z.strictObject({
     lossSum: finite,
     lossSteps: count,
     trainSeconds: finite,
+    /** Passes of texts that began at the floor, by the prefix cache. */
+    cachedTexts: count,
     evaluations: z.array(evaluation),
     best: z.strictObject({ epoch: count, step: count, macroF1: finite, checkpoint: z.string() }).nullable(),
     lastGood: z.string().nullable(),
@@ -98,6 +100,7 @@ export const newProgress = (): RunProgress => ({
   lossSum: 0,
   lossSteps: 0,
   trainSeconds: 0,
+  cachedTexts: 0,
   evaluations: [],
   best: null,
   lastGood: null,

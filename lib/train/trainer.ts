@@ -57,6 +57,11 @@ export class Trainer {
     return binding().trainStep(this.#handle, batch.batch, batch.labels, null, options);
   }
 
+  /** Keeps the states of `texts` training texts at the floor from step to step, in `bytes` of memory; 0 texts free it. */
+  keepPrefix(texts: number, bytes: number): Promise<void> {
+    return binding().keepPrefix(this.#handle, texts, bytes);
+  }
+
   /** features: [CLS] states [labels.length, H]. */
   headStep(features: Float32Array, labels: Int32Array, options: StepOptions): Promise<StepResult> {
     return binding().headStep(this.#handle, features, labels, options);

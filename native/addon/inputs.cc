@@ -69,6 +69,16 @@ BatchCopy read_batch(const Value& value, const EncoderConfig& config) {
   return batch;
 }
 
+Copy<int32_t> read_texts(const Value& batch, int64_t sequences) {
+  const Value value = batch["texts"];
+  if (value.absent()) return {};
+  Copy<int32_t> texts = value.int32_array();
+  ADAPTUNE_CHECK(texts.count == sequences, E_ARGUMENT, "expected %lld numbers for %s but received %lld",
+                 static_cast<long long>(sequences), value.name().c_str(),
+                 static_cast<long long>(texts.count));
+  return texts;
+}
+
 Copy<int32_t> read_labels(const Value& value, int64_t texts, int64_t classes) {
   Copy<int32_t> labels = value.int32_array();
   ADAPTUNE_CHECK(labels.count == texts, E_ARGUMENT, "expected %lld labels for %s but received %lld",

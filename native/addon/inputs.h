@@ -20,6 +20,8 @@ struct BatchCopy {
 std::vector<int32_t> read_indices(const Value& value, int64_t end);
 EncoderConfig read_config(const Value& value);
 BatchCopy read_batch(const Value& value, const EncoderConfig& config);
+// Which texts a batch holds; nothing where it does not say.
+Copy<int32_t> read_texts(const Value& batch, int64_t sequences);
 // One class per text, each below `classes`.
 Copy<int32_t> read_labels(const Value& value, int64_t texts, int64_t classes);
 Plan read_plan(const Value& value, const EncoderConfig& config);

@@ -85,6 +85,7 @@ napi_value set_parameter(const Call& call) {
                    target.f32() + row * target.ld);
         }
         if (parameter.weight) ++parameter.weight->version;
+        ++model->model.revision;
         return true;
       },
       to_undefined);

@@ -29,6 +29,7 @@ napi_value to_step_result(napi_env env, const Timed& timed) {
   js_set(env, object, "loss", js_number(env, timed.result.loss));
   js_set(env, object, "gradNorm", js_number(env, timed.result.grad_norm));
   js_set(env, object, "finite", js_boolean(env, timed.result.finite));
+  js_set(env, object, "cached", js_number(env, static_cast<double>(timed.result.cached)));
   js_set(env, object, "seconds", js_number(env, timed.seconds));
   return object;
 }
@@ -62,20 +63,22 @@ napi_value train_step(const Call& call) {
   auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
   const EncoderConfig& config = trainer->base->model.config;
   BatchCopy batch = read_batch(call.argument(1, "batch"), config);
-  const int64_t texts = batch.view().sequences;
-  Copy<int32_t> labels = read_labels(call.argument(2, "labels"), texts, config.classes);
+  const int64_t sequences = batch.view().sequences;
+  Copy<int32_t> texts = read_texts(call.argument(1, "batch"), sequences);
+  Copy<int32_t> labels = read_labels(call.argument(2, "labels"), sequences, config.classes);
   const Value weighted = call.argument(3, "weights");
   Copy<float> weights;
-  if (!weighted.null()) weights = read_weights(weighted, texts);
+  if (!weighted.null()) weights = read_weights(weighted, sequences);
   const StepOptions options = read_step(call.argument(4, "options"));
   std::shared_ptr<Token> token = read_token(call.argument(5, "token"));
   Device& device = *trainer->base->device;
   return start(
       call.env, device, std::move(token),
-      [trainer, batch = std::move(batch), labels = std::move(labels), weights = std::move(weights),
-       options](const Engine&) {
-        return timed(
-            [&] { return trainer->trainer.step(batch.view(), labels.data(), weights.data(), options); });
+      [trainer, batch = std::move(batch), texts = std::move(texts), labels = std::move(labels),
+       weights = std::move(weights), options](const Engine&) {
+        return timed([&] {
+          return trainer->trainer.step(batch.view(), labels.data(), weights.data(), options, texts.data());
+        });
       },
       to_step_result);
 }
@@ -108,6 +111,20 @@ napi_value freeze_rows(const Call& call) {
       call.env, device, nullptr,
       [trainer](const Engine&) {
         trainer->trainer.freeze_rows();
+        return true;
+      },
+      to_undefined);
+}
+
+napi_value keep_prefix(const Call& call) {
+  auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
+  const int64_t texts = call.argument(1, "texts").integer(0, INT32_MAX);
+  const int64_t bytes = call.argument(2, "bytes").integer(0, kSafe);
+  Device& device = *trainer->base->device;
+  return start(
+      call.env, device, nullptr,
+      [trainer, texts, bytes](const Engine&) {
+        trainer->trainer.keep_prefix(texts, static_cast<size_t>(bytes));
         return true;
       },
       to_undefined);
@@ -243,6 +260,7 @@ void add_trainer(napi_env env, napi_value exports) {
   add(env, exports, "trainStep", rejecting<train_step>);
   add(env, exports, "headStep", rejecting<head_step>);
   add(env, exports, "freezeRows", rejecting<freeze_rows>);
+  add(env, exports, "keepPrefix", rejecting<keep_prefix>);
   add(env, exports, "trainerFloor", throwing<trainer_floor>);
   add(env, exports, "trainerSlots", throwing<trainer_slots>);
   add(env, exports, "getSlot", rejecting<get_slot>);

@@ -110,7 +110,7 @@ class Taker {
 }  // namespace
 
 Activations take_activations(Arena& arena, const EncoderConfig& config, const Batch& batch,
-                             const Gradients* gradients, bool cls_only) {
+                             const Gradients* gradients, bool cls_only, LayerRange range) {
   const int64_t floor = gradients ? floor_of(*gradients) : config.layers;
   const int64_t tokens = batch.tokens, sequences = batch.sequences, width = config.hidden;
   Activations a{};
@@ -119,6 +119,7 @@ Activations take_activations(Arena& arena, const EncoderConfig& config, const Ba
   a.layers = arena.take<LayerActivations>(config.layers);
   for (int64_t l = 0; l < config.layers; ++l) {
     LayerActivations& layer = a.layers[l] = {};
+    if (l < range.first || l >= range.end) continue;
     Readers readers;
     if (l >= floor) {
       const LayerGradients& wanted = gradients->layers[static_cast<size_t>(l)];
@@ -133,7 +134,7 @@ Activations take_activations(Arena& arena, const EncoderConfig& config, const Ba
   // The sum is written where the first layer reads its input, unless backward needs it.
   a.embedding_sum = floor < 0 ? take(arena, {tokens, width}) : a.layers[0].input;
   if (floor < 0) a.embedding_mean = take(arena, {tokens, 1}), a.embedding_rstd = take(arena, {tokens, 1});
-  a.output = take(arena, {cls_only ? sequences : tokens, width});
+  a.output = take(arena, {cls_only && range.end == config.layers ? sequences : tokens, width});
   return a;
 }
 

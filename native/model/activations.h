@@ -33,14 +33,19 @@ struct HeadActivations {
 struct Activations {
   Matrix embedding_sum;                   // [T,H]
   Matrix embedding_mean, embedding_rstd;  // [T,1], absent when not saved
-  LayerActivations* layers;               // [layers]
-  Matrix output;                          // [R,H] of the last layer
+  LayerActivations* layers;               // [layers], empty outside the range
+  Matrix output;                          // [R,H] of the range's last layer
+};
+
+// The layers [first, end) that a pass runs.
+struct LayerRange {
+  int64_t first, end;
 };
 
 // Takes everything from the arena. gradients == null: inference, nothing is saved. cls_only: the last layer
 // carries on the [CLS] rows alone behind its attention (the head sees no others, and rows do not mix there).
 Activations take_activations(Arena& arena, const EncoderConfig& config, const Batch& batch,
-                             const Gradients* gradients, bool cls_only);
+                             const Gradients* gradients, bool cls_only, LayerRange range);
 HeadActivations take_head_activations(Arena& arena, const EncoderConfig& config, int64_t sequences,
                                       bool dropout);
 

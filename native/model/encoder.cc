@@ -30,20 +30,33 @@ int64_t floor_of(const Gradients& g) {
 }
 
 Pass begin_pass(const Engine& engine, const Model& model, const Batch& batch, const Gradients* gradients,
-                bool cls_only, DropoutPlan dropout, Moments* neuron_moments) {
+                bool cls_only, DropoutPlan dropout, Moments* neuron_moments, int64_t first) {
   engine.activations->reset();
-  const Activations saved = take_activations(*engine.activations, model.config, batch, gradients, cls_only);
+  const LayerRange range{first, model.config.layers};
+  const Activations saved =
+      take_activations(*engine.activations, model.config, batch, gradients, cls_only, range);
   const int64_t floor = gradients ? floor_of(*gradients) : model.config.layers;
-  return {engine, model, batch, gradients, cls_only, dropout, neuron_moments, saved, floor};
+  return {engine, model, batch, gradients, cls_only, dropout, neuron_moments, saved, floor, range};
 }
 
 void encoder_forward(const Pass& pass) {
-  const int64_t layers = pass.config().layers;
-  embed_forward(pass, pass.saved.layers[0].input);
-  for (int64_t layer = 0; layer < layers; ++layer) {
-    block_forward(pass, layer, layer + 1 < layers ? pass.saved.layers[layer + 1].input : pass.saved.output);
+  const auto [first, end] = pass.range;
+  if (first == 0) embed_forward(pass, pass.saved.layers[0].input);
+  for (int64_t layer = first; layer < end; ++layer) {
+    block_forward(pass, layer, layer + 1 < end ? pass.saved.layers[layer + 1].input : pass.saved.output);
     layer_done(pass.engine);
   }
+}
+
+Matrix prefix_forward(const Pass& pass, const Batch& texts) {
+  const int64_t layers = pass.config().layers;
+  const LayerRange below{0, pass.range.first};
+  const Activations saved =
+      take_activations(*pass.engine.activations, pass.config(), texts, nullptr, pass.cls_only, below);
+  const Pass prefix{pass.engine, pass.model, texts, nullptr, pass.cls_only,
+                    {},          nullptr,    saved, layers,  below};
+  encoder_forward(prefix);
+  return saved.output;
 }
 
 namespace {

@@ -35,6 +35,7 @@ class Model {
   std::vector<LayerWeights> layers;
   Weight pooler, classifier;  // [H,H] [C,H]
   float *pooler_bias, *classifier_bias;
+  uint64_t revision = 0;  // counts writes that are no training step: what was computed before is stale
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   Parameter* find(const std::string& name);  // null when unknown

@@ -35,7 +35,8 @@ struct Pass {
   DropoutPlan dropout;
   Moments* neuron_moments;  // [layers, F] of |activation|, merged into; or null
   Activations saved;
-  int64_t floor;
+  int64_t floor;     // lowest layer that backward enters, floor_of(*gradients)
+  LayerRange range;  // layers that forward runs; with first > 0 somebody else fills input()
 
   const Ops& ops() const { return *engine.ops; }
   const Context& context() const { return engine.context; }
@@ -47,14 +48,21 @@ struct Pass {
     return layer >= floor ? dropout.at(p, layer_site(layer, site)) : Dropout{};
   }
   Matrix scratch(int64_t rows, int64_t cols) const { return adaptune::scratch(engine, rows, cols); }
+  // What the lowest layer of the range reads: [T,H]; the [CLS] states [B,H] when the range is empty.
+  const Matrix& input() const {
+    return range.first < config().layers ? saved.layers[range.first].input : saved.output;
+  }
 };
 
-// Takes the activations from the (reset) arena.
+// Takes the activations from the (reset) arena. first: lowest layer that forward runs.
 Pass begin_pass(const Engine& engine, const Model& model, const Batch& batch, const Gradients* gradients,
-                bool cls_only, DropoutPlan dropout, Moments* neuron_moments);
+                bool cls_only, DropoutPlan dropout, Moments* neuron_moments, int64_t first = 0);
 
-// Embeddings to saved.output.
+// Embeddings, or input() where the range begins higher up, to saved.output.
 void encoder_forward(const Pass& pass);
+// The rows of input() for a batch of texts, by the layers below pass.range without dropout. Lie in the arena,
+// with all that the layers took: to be called in an ArenaScope.
+Matrix prefix_forward(const Pass& pass, const Batch& texts);
 // dcls [B,H]: gradient of the last hidden states of [CLS]. Enters no layer below the floor.
 void encoder_backward(const Pass& pass, const Matrix& dcls);
 

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -92,14 +93,21 @@ void Trainer::freeze_rows() {
   drop_unused_packs();
 }
 
+void Trainer::keep_prefix(int64_t texts, size_t bytes) {
+  prefix_ = PrefixCache();  // frees before it allocates
+  if (texts > 0) prefix_ = PrefixCache(texts, bytes);
+}
+
 StepResult Trainer::step(const Batch& batch, const int32_t* labels, const float* weights,
-                         const StepOptions& options) {
+                         const StepOptions& options, const int32_t* texts) {
   check(model_.config, batch);
   check_labels(model_.config, labels, batch.sequences);
   const ChangingWeights changing(list_.slots);
   clear_gradients(list_.slots, false);
   const DropoutPlan dropout{options.dropout, options.seed, options.step};
-  const Pass pass = begin_pass(engine_, model_, batch, &list_.gradients, true, dropout, nullptr);
+  const int64_t first = texts && prefix_.size() > 0 ? std::max<int64_t>(0, floor()) : 0;
+  const Pass pass = begin_pass(engine_, model_, batch, &list_.gradients, true, dropout, nullptr, first);
+  const int64_t cached = first > 0 ? prefix_.enter(pass, texts) : 0;
   encoder_forward(pass);
   const Matrix& cls = pass.saved.output;
   const Matrix dcls = pass.floor < model_.config.layers ? pass.scratch(cls.rows, cls.cols) : Matrix{};
@@ -107,7 +115,9 @@ StepResult Trainer::step(const Batch& batch, const int32_t* labels, const float*
   const double scale = 1 / static_cast<double>(batch.sequences);
   const double loss = head_loss(head, labels, weights, scale, list_.gradients, dcls);
   if (dcls) encoder_backward(pass, dcls);
-  return finish(loss, false, options);
+  StepResult result = finish(loss, false, options);
+  result.cached = cached;
+  return result;
 }
 
 StepResult Trainer::head_step(const Matrix& features, const int32_t* labels, const StepOptions& options) {

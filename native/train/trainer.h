@@ -7,6 +7,7 @@
 #include <vector>
 #include "model/gradients.h"
 #include "model/model.h"
+#include "train/prefix_cache.h"
 
 namespace adaptune {
 
@@ -51,8 +52,9 @@ struct StepOptions {
 
 struct StepResult {
   double loss;
-  double grad_norm;  // fp64, over everything that trains in this phase, before clipping
-  bool finite;       // false: nothing was updated
+  double grad_norm;    // fp64, over everything that trains in this phase, before clipping
+  bool finite;         // false: nothing was updated
+  int64_t cached = 0;  // texts whose states at the floor were kept
 };
 
 // The selected units of a layer as rows and columns of its tensors; empty = all.
@@ -75,14 +77,19 @@ class Trainer {
  public:
   Trainer(const Engine& engine, Model& model, const Plan& plan);
 
-  // One step on one batch: forward, backward down to the floor, clip, AdamW. labels [B]; weights [B] or null.
-  StepResult step(const Batch& batch, const int32_t* labels, const float* weights,
-                  const StepOptions& options);
+  // One step on one batch: forward, backward down to the floor, clip, AdamW. labels [B]; weights [B] or null;
+  // texts [B]: which of the training texts these are, for keep_prefix, or null.
+  StepResult step(const Batch& batch, const int32_t* labels, const float* weights, const StepOptions& options,
+                  const int32_t* texts = nullptr);
   // The same for the head alone on given [CLS] states features [B,H] (head fit).
   StepResult head_step(const Matrix& features, const int32_t* labels, const StepOptions& options);
 
   // Ends the token phase: new rows freeze, their state is freed, the floor applies from now on.
   void freeze_rows();
+  // From now on steps keep the states of `texts` texts at the floor in so many bytes, and forward begins
+  // there for texts that it met before; what they train stays the same to the bit. While new rows or layer 0
+  // train there is nothing to keep. 0 texts: frees all.
+  void keep_prefix(int64_t texts, size_t bytes);
   bool rows_active() const;
   int64_t floor() const;  // lowest layer that backward enters now; layers.size() when none, -1 = embeddings
   const std::vector<Slot>& slots() const { return list_.slots; }
@@ -96,6 +103,7 @@ class Trainer {
   Model& model_;
   SlotList list_;
   Buffer state_, row_state_;  // m and v of everything but the new rows, and of the new rows
+  PrefixCache prefix_;
   bool head_, rows_active_;
 };
 

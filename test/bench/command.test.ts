@@ -80,12 +80,24 @@ describe('cli/bench', function () {
     );
     const command = ['--ort-command', `${process.execPath} ${peer}`];
     const [plan, infer] = await Promise.all([
-      cli(['bench', 'train', ...STEP, '--only', 'adapt, upper half', '--json']),
+      cli(['bench', 'train', ...STEP, '--only', 'u', '--json']),
       cli(['bench', 'infer', ...STEP, ...command]),
     ]);
     expect(plan.code, plan.stderr).to.equal(0);
-    const [result] = (oneObject(plan.stdout) as unknown as Report).results;
-    expect(Number(result!['flops_per_s'] ?? result!['gflops'])).to.be.greaterThan(0);
+    const { results } = oneObject(plan.stdout) as unknown as Report;
+    const named = (name: string) => results.find((result) => result.name === name)!;
+    const [half, cached] = [named('adapt, upper half'), named('adapt, upper half, cached')];
+    expect(Number(half['gflops'])).to.be.greaterThan(0);
+    expect(half).to.not.include.keys('three_epochs');
+    // Two layers of five: a step that finds the states of the lower one, and one of three that computes them.
+    const [predicted, without, three] = [
+      cached['predicted_cost'],
+      half['predicted_cost'],
+      cached['predicted_three_epochs'],
+    ];
+    expect(Number(three)).to.be.closeTo((Number(without) + 2 * Number(predicted)) / 3, 1e-3);
+    expect(Number(predicted)).to.be.below(Number(without) - 0.1);
+    expect(Number(cached['three_epochs'])).to.be.greaterThan(0);
     expect(infer.code, infer.stderr).to.equal(0);
     expect(infer.stdout)
       .to.match(/infer, 2 texts +adaptune/)

@@ -247,6 +247,7 @@ describe('hostile values', function () {
       ['createTrainer', [model, PLAN]],
       ['trainStep', [trainer, BATCH, LABELS, Float32Array.of(1, 1), STEP, token]],
       ['headStep', [trainer, new Float32Array(CONFIG.hidden * 2), LABELS, STEP]],
+      ['keepPrefix', [trainer, 2, 4096]],
       ['freezeRows', [trainer]],
       ['trainerFloor', [trainer]],
       ['trainerSlots', [trainer]],

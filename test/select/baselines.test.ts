@@ -16,6 +16,7 @@ const WORK: Workload = {
   headFitPasses: 20,
   calibrationTexts: 2,
   tokenPhase: 0.3,
+  prefixCache: false,
 };
 const OPTIONS: MethodOptions = {
   ...SCORE_DEFAULTS,

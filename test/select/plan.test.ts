@@ -17,6 +17,7 @@ const plain: Workload = {
   headFitPasses: 0,
   calibrationTexts: 0,
   tokenPhase: 0,
+  prefixCache: false,
 };
 // A layer has 192 weights in Q, K and V and 576 after attention. 16 tokens in 2 texts, 136 squared lengths: products cost
 // 2 * 16 * 192 = 6,144 and 2 * 16 * 576 = 18,432, in the top layer 2 * 2 * 576 = 2,304; attention 4 * 8 * 136 = 4,352.
@@ -68,20 +69,45 @@ describe('select/cost', () => {
     expect(fitted - 1 / 3).to.be.closeTo(once / (4 * 3 * forward), 1e-12);
   });
 
+  it('counts the layers below the floor once a text where their states are kept', () => {
+    const kept = { ...plain, prefixCache: true };
+    const saved = (selection: ReturnType<typeof select>, work: Partial<Workload>) =>
+      predictCost(config, selection, { ...plain, ...work }) - predictCost(config, selection, { ...kept, ...work });
+    const upper = select([[], [0]]);
+    // Three of four epochs; with a token phase the states of each text are computed once behind it.
+    expect(saved(upper, {})).to.be.closeTo((0.75 * bottom.forward) / (3 * forward), 1e-12);
+    expect(saved(upper, { tokenPhase: 0.3 })).to.be.closeTo((0.45 * bottom.forward) / (3 * forward), 1e-12);
+    expect(saved(upper, { tokenPhase: 0.9 })).to.be.closeTo(0, 1e-12);
+    expect(saved(upper, { epochs: 1 })).to.equal(0);
+    expect(saved(select([[1], []]), {})).to.equal(0);
+    expect(predictCost(config, wholeSelection(config, false), kept)).to.be.closeTo(1 / 12, 1e-12);
+    expect(predictCost(config, wholeSelection(config, true), kept, true)).to.be.closeTo(1, 1e-12);
+    // A plan that cannot be without it.
+    const scores = wholeSelection(config, true).map((layer) => ({
+      groups: new Float64Array(layer.groups.length).fill(0.5),
+      neurons: new Float64Array(layer.neurons.length).fill(0.5),
+    }));
+    const [least, before] = [leastCost(config, kept), leastCost(config, plain)];
+    expect(before - least).to.be.closeTo((0.75 * bottom.forward) / (3 * forward), 1e-12);
+    expect(floorOf(planForCost(config, scores, least + 1e-9, kept, { spread: 'layer' }))).to.equal(1);
+    expect(() => planForCost(config, scores, least - 1e-6, kept, { spread: 'layer' })).to.throw('but received');
+  });
+
   it('finds the best selection under a cost, but for what did not fit', () => {
     const wide = tinyConfig(2, 160);
     const costs = fc.double({ min: 0.4, max: 1, noNaN: true });
     fc.assert(
-      fc.property(sensitivities(wide), costs, (sensitivity, cost) => {
+      fc.property(sensitivities(wide), costs, fc.boolean(), (sensitivity, cost, prefixCache) => {
+        const work = { ...plain, prefixCache };
         const scores = scoreUnits(sensitivity, SCORE_DEFAULTS);
-        const chosen = planForCost(wide, scores, cost, plain, { spread: 'layer' });
-        expect(predictCost(wide, chosen, plain)).to.be.at.most(cost * (1 + 1e-12));
+        const chosen = planForCost(wide, scores, cost, work, { spread: 'layer' });
+        expect(predictCost(wide, chosen, work)).to.be.at.most(cost * (1 + 1e-12));
         // Filling by score loses at most the first candidate that was skipped, 256 weights, in each layer.
         const bound = totalScore(wide, scores, chosen) + 2 * 256;
         for (const floor of [0, 1]) {
           for (let budget = 0.1; budget <= 1; budget += 0.1) {
             const other = selectUnits(wide, scores, { budget, spread: 'layer', floor });
-            if (predictCost(wide, other, plain) <= cost) {
+            if (predictCost(wide, other, work) <= cost) {
               expect(totalScore(wide, scores, other)).to.be.at.most(bound);
             }
           }

@@ -161,6 +161,9 @@ describe('train/job', function () {
     const result = await tinyRun(newOut(), { ...long, cost: free.predicted_cost - 0.1 });
     expect(result.predicted_cost).to.be.within(0.1, free.predicted_cost - 0.1);
     expect(result.floor).to.be.greaterThan(free.floor);
+    // 8 of 24 steps with new tokens, .3 of them asked for.
+    const phased = await tinyRun(newOut(), { epochs: 6, cost: 0.7 });
+    expect(phased.predicted_cost).to.be.within(0.68, 0.7);
   });
 
   it('refuses a cost that no plan keeps as early as that is known', async () => {
@@ -180,7 +183,7 @@ describe('train/job', function () {
     // No number of new tokens would do; some might have.
     expect(await stages({ epochs: 12, cost: 0.1 })).to.deep.equal({ ...none, least });
     const mined = await stages({ epochs: 12, cost: 0.8 * least });
-    expect(mined).to.deep.include({ seen: ['mine'], why: 'token phase 0.3' });
+    expect(mined).to.deep.include({ seen: ['mine'], why: 'token phase 0.313' }); // 15 of 48 steps
   });
 
   it('refuses what cannot be, before it works', async () => {

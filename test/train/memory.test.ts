@@ -36,6 +36,7 @@ const plan = (method: 'full' | 'frozen') =>
       headFitPasses: 0,
       calibrationTexts: 0,
       tokenPhase: 0,
+      prefixCache: false,
     },
   });
 

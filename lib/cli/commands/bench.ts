@@ -111,10 +111,24 @@ function stepRow(result: Result): (string | number)[] {
     number(result['share_of_peak'], (share) => percent(share, 0)),
     number(result['cost'], two),
     number(result['predicted_cost'], two),
+    number(result['three_epochs'], two),
+    number(result['predicted_three_epochs'], two),
     number(result['peak_rss_mb'], count),
   ];
 }
-const STEP_HEAD = ['run', 'engine', 'ms', 'spread', 'tokens/s', 'of peak', 'cost', 'predicted', 'MiB'];
+const STEP_HEAD = [
+  'run',
+  'engine',
+  'ms',
+  'spread',
+  'tokens/s',
+  'of peak',
+  'cost',
+  'predicted',
+  '3 epochs',
+  'predicted',
+  'MiB',
+];
 
 function comparisonText({ differences, fresh, notes }: Comparison): string {
   const order = ['slower', 'faster', 'same'];

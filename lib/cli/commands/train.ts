@@ -11,10 +11,11 @@ import { metricsText, tokensText } from './shared.js';
 const TOKENS_SHOWN = 20;
 const STEP_STAGES: ReadonlySet<TrainEvent['stage']> = new Set(['tokens', 'units']);
 
-function progressOf({ stage, done, total, loss, epoch }: TrainEvent): Progress {
+function progressOf({ stage, done, total, loss, epoch, cached = 0 }: TrainEvent): Progress {
   const detail = [
     ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]),
     ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
+    ...(cached > 0 ? ['prefix cached'] : []),
   ].join(', ');
   // Mining tells its share, 0 to 1.
   const counted = stage === 'mine' ? share(done) : { done, total, unit: STEP_STAGES.has(stage) ? 'steps' : 'texts' };
@@ -72,6 +73,10 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
     say(
       `${count(result.steps)} steps in ${duration(result.train_s)}, ${count(result.tokens_per_s)} base tokens/s; epoch ${result.chosen.epoch} saved (${result.chosen.by})`,
     );
+    if (result.cached_texts > 0) {
+      const passes = percent(result.cached_texts / (result.epochs * result.rows.train), 0);
+      say(`${passes} of the passes began at layer ${result.floor}, from ${result.prefix_cache_mb} MiB of kept states`);
+    }
     say(
       `validation: macro-F1 ${result.validation_macro_f1.toFixed(3)}, accuracy ${result.validation_accuracy.toFixed(3)}`,
     );
