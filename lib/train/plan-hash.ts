@@ -18,6 +18,7 @@ const SETTLED: ReadonlySet<string> = new Set([
   'headLr',
   'tokenLr',
   'tokenPhase',
+  'prefixCache',
   'newTokens',
   'minSupport',
   'maxPattern',
