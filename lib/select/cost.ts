@@ -165,7 +165,7 @@ export function totalScore(
 const BISECTIONS = 16;
 
 /**
- * Of the selections that fill the largest affordable budget above each depth floor, the one with the highest total
+ * Of the selections that fill the largest affordable budget above each depth floor from `floor` up, the one with the highest total
  * score; equal scores go to the lower floor. Where not even the first candidate by score is affordable, the best single
  * candidate that is. `budget` caps the selected weights besides.
  */
@@ -174,7 +174,7 @@ export function planForCost(
   scores: readonly LayerScores[],
   cost: number,
   work: Workload,
-  options: { spread: SelectOptions['spread']; budget?: number },
+  options: { spread: SelectOptions['spread']; budget?: number; floor?: number },
 ): LayerSelection[] {
   if (!(cost > 0)) throw new AdaptuneError('E_ARGUMENT', `expected a cost above 0 but received ${cost}`);
   const cap = options.budget ?? 1;
@@ -191,7 +191,7 @@ export function planForCost(
     }
     return true;
   };
-  for (let floor = 0; floor < config.layers; floor++) {
+  for (let floor = options.floor ?? 0; floor < config.layers; floor++) {
     let [low, high] = [0, cap];
     for (let budget = cap, i = 0; i <= BISECTIONS && low < high; i++, budget = (low + high) / 2) {
       const affordable = consider(fillBudget(config, ranked, { budget, spread: options.spread, floor }));
@@ -201,7 +201,7 @@ export function planForCost(
   }
   if (best !== undefined) return best;
 
-  const singles = singlesWithin(config, ranked, cap);
+  const singles = singlesWithin(config, ranked, cap).filter((single) => floorOf(single) >= (options.floor ?? 0));
   for (const single of singles) consider(single);
   if (best !== undefined) return best;
   throw unreachable(cost, Math.min(...singles.map((single) => costOf(single))), work);

@@ -10,6 +10,8 @@ export interface MethodOptions extends ScoreOptions {
   budget: number;
   cost: number | null;
   spread: SelectOptions['spread'];
+  /** No unit below this layer. */
+  floor: number;
   /** Whole layers; null: a third of them. */
   layers: number | null;
   layersBy: 'top' | 'sensitive';
@@ -53,7 +55,7 @@ export interface MethodRow {
 const sensitiveUnits = ({ config, options, scores, work }: Choosing): LayerSelection[] =>
   options.cost === null
     ? selectUnits(config, scores, options)
-    : planForCost(config, scores, options.cost, work, { spread: options.spread });
+    : planForCost(config, scores, options.cost, work, { spread: options.spread, floor: options.floor });
 
 export const METHODS = {
   adapt: {

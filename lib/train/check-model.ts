@@ -20,6 +20,7 @@ type Options = Pick<
   | 'budget'
   | 'cost'
   | 'spread'
+  | 'floor'
   | 'layers'
   | 'layersBy'
   | 'epochs'
@@ -86,7 +87,7 @@ async function checkCost(
 }
 
 function checkOptions(config: EncoderConfig, options: Options): void {
-  const { maxLength, method, budget, cost, spread, layers } = options;
+  const { maxLength, method, budget, cost, spread, floor, layers } = options;
   if (maxLength > config.positions) {
     throw new AdaptuneError(
       'E_ARGUMENT',
@@ -97,6 +98,12 @@ function checkOptions(config: EncoderConfig, options: Options): void {
     throw new AdaptuneError(
       'E_ARGUMENT',
       `expected at most ${config.layers}, the layers that the model has, for layers (--layers) but received ${layers}`,
+    );
+  }
+  if (floor >= config.layers) {
+    throw new AdaptuneError(
+      'E_ARGUMENT',
+      `expected at most ${config.layers - 1}, the uppermost layer that the model has, for floor (--floor) but received ${floor}`,
     );
   }
   const least = leastBudget(config, spread);

@@ -76,6 +76,14 @@ export const TRAIN_OPTIONS = {
       above: true,
       help: 'Upper bound of the predicted cost (operations of a run) as a share of full finetuning, 0 to 1; replaces the budget.',
     },
+    floor: {
+      type: 'integer',
+      min: 0,
+      max: 1023,
+      default: 0,
+      value: 'N',
+      help: `Lowest layer of which ${methodsWhere((row) => row.bounded)} train units, counted from 0: higher is cheaper, and the budget falls to the layers from there up.`,
+    },
     layers: {
       type: 'integer',
       min: 1,

@@ -13,6 +13,7 @@ const SETTLED: ReadonlySet<string> = new Set([
   'score',
   'beta',
   'spread',
+  'floor',
   'dispersion',
   'lr',
   'headLr',

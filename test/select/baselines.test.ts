@@ -23,6 +23,7 @@ const OPTIONS: MethodOptions = {
   budget: 0.3,
   cost: null,
   spread: 'layer',
+  floor: 0,
   layers: null,
   layersBy: 'top',
   seed: 1,
@@ -33,6 +34,7 @@ describe('select/baselines', () => {
     const options = fc.record({
       cost: fc.constantFrom(null, 0.8, 1),
       spread: fc.constantFrom('layer' as const, 'model' as const),
+      floor: fc.constantFrom(0, 1),
       seed: fc.nat(),
     });
     fc.assert(
@@ -49,7 +51,7 @@ describe('select/baselines', () => {
         });
         const shape = (selection: typeof adapt) => selection!.map((l) => [l.groups.length, l.neurons.length]);
         expect(shape(random)).to.deep.equal(shape(adapt));
-        expect(floorOf(random!)).to.equal(floorOf(adapt!));
+        expect(floorOf(random!)).to.equal(floorOf(adapt!)).and.to.be.at.least(given.floor);
         expect(predictCost(config, random!, WORK)).to.equal(predictCost(config, adapt!, WORK));
         for (const { groups, neurons } of random!) {
           for (const [units, count] of [

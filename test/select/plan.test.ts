@@ -125,6 +125,8 @@ describe('select/cost', () => {
     const floor = (cost: number) => floorOf(planForCost(config, flat, cost, plain, { spread: 'layer' }));
     expect(floor(0.6)).to.equal(1);
     expect(planForCost(config, flat, 1, plain, { spread: 'layer' })).to.deep.equal(wholeSelection(config, true));
+    const above = planForCost(config, flat, 1, plain, { spread: 'layer', floor: 1 });
+    expect([floorOf(above), above[1]]).to.deep.equal([1, wholeSelection(config, true)[1]]);
     const capped = planForCost(config, flat, 1, plain, { spread: 'layer', budget: 0.25 });
     expect(capped.map((l) => l.groups.length)).to.deep.equal([1, 1]);
   });

@@ -119,11 +119,31 @@ describe('train/methods', function () {
     expectTrained(sensitive);
   });
 
-  it('refuses more layers than there are', async () => {
-    const error = await failure(tinyRun(newOut(), { method: 'layers', layers: 3 }));
-    expect(error.code).to.equal('E_ARGUMENT');
-    expect(error.message).to.equal(
-      'expected at most 2, the layers that the model has, for layers (--layers) but received 3',
-    );
+  it('trains no unit below the floor asked for, and as many above it as the budget buys', async () => {
+    const [all, upper] = [
+      await run({ method: 'adapt', budget: 0.2 }),
+      await run({ method: 'adapt', budget: 0.2, floor: 1 }),
+    ];
+    expect(upper.result.floor).to.equal(1);
+    expect(upper.result.selected[0]).to.deep.equal({ groups: 0, neurons: 0 });
+    expect(upper.plan.layers.map((layer) => layer.extras)).to.deep.equal([false, true]);
+    expect(upper.result.predicted_cost).to.be.below(all.result.predicted_cost);
+    const weights = ({ selected }: TrainResult) =>
+      selected.reduce((sum, { groups, neurons }) => sum + 128 * groups + neurons, 0);
+    expect(weights(upper.result) / weights(all.result)).to.be.within(0.8, 1.25);
+    expectTrained(upper);
+  });
+
+  it('refuses layers that the model does not have', async () => {
+    for (const [options, message] of [
+      [
+        { method: 'layers', layers: 3 },
+        'at most 2, the layers that the model has, for layers (--layers) but received 3',
+      ],
+      [{ floor: 2 }, 'at most 1, the uppermost layer that the model has, for floor (--floor) but received 2'],
+    ] as const) {
+      const error = await failure(tinyRun(newOut(), options));
+      expect([error.code, error.message]).to.deep.equal(['E_ARGUMENT', `expected ${message}`]);
+    }
   });
 });
