@@ -127,15 +127,16 @@ function grouped<T, K>(list: readonly T[], key: (item: T) => K): Map<K, T[]> {
   return groups;
 }
 
-export function makeReport(results: readonly RunResult[], options: ReportOptions): ExperimentReport {
-  const finished = results.filter(isFinished).sort((a, b) => a.seed - b.seed);
+export function makeReport(all: readonly RunResult[], options: ReportOptions): ExperimentReport {
+  const { results, forgotten } = wantedRuns(all, options.wanted);
+  const finished = results.filter(isFinished);
   const places = grouped(finished, ({ data, sample }) => keyOf(data, sampleName(sample)));
   const groups: Group[] = [];
   const comparisons: (Comparison & { resamples: Float64Array })[] = [];
   const overlaps: Overlap[] = [];
   for (const runs of places.values()) {
     const byName = grouped(runs, ({ name }) => name);
-    const full = runs.filter(({ method }) => method === 'full');
+    const full = byName.get('full') ?? [...byName.values()].find(([run]) => run!.method === 'full') ?? [];
     const names = [...byName.keys()];
     groups.push(...[...byName.values()].map((same) => groupOf(same, full)));
     const reference = referenceOf(byName, options.reference);
@@ -166,8 +167,18 @@ export function makeReport(results: readonly RunResult[], options: ReportOptions
     overlaps,
     searches: searchesOf(results),
     failed: results.flatMap(({ id, failed }) => (failed ? [{ id, ...failed }] : [])),
-    notes: notesOf(results, comparisons, options.wanted),
+    notes: notesOf(results, comparisons, options.wanted, forgotten),
   };
+}
+
+/** In the order of the experiment, seeds ascending; without those that it does not name any more. */
+function wantedRuns(all: readonly RunResult[], wanted: readonly string[]): { results: RunResult[]; forgotten: number } {
+  const place = new Map(wanted.map((id, i) => [id, i]));
+  const runs = all.filter(({ kind }) => kind === 'run');
+  const results = runs.filter(({ id }) => wanted.length === 0 || place.has(id));
+  // Results are read by file name: that order stays where the experiment says nothing.
+  results.sort((a, b) => a.seed - b.seed || (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
+  return { results, forgotten: runs.length - results.length };
 }
 
 /** `full`'s own name, the one that was asked for, or the first. */
@@ -376,7 +387,7 @@ function chanceOf(a: RunUnits, b: RunUnits): number {
 }
 
 function searchesOf(results: readonly RunResult[]): ExperimentReport['searches'] {
-  const found = results.filter(({ kind, search }) => kind === 'run' && search !== null);
+  const found = results.filter(({ search }) => search !== null);
   const by = grouped(found, ({ data, method }) => keyOf(data, method));
   return [...by.values()].map(([run]) => ({ data: run!.data, method: run!.method, ...run!.search! }));
 }
@@ -391,20 +402,21 @@ function codes(results: readonly RunResult[]): ExperimentReport['code'] {
 
 /** What a reader must know before he believes a figure. */
 function notesOf(
-  results: readonly RunResult[],
+  runs: readonly RunResult[],
   comparisons: readonly Comparison[],
   wanted: readonly string[],
+  forgotten: number,
 ): string[] {
-  const there = new Set(results.map(({ id }) => id));
+  const there = new Set(runs.map(({ id }) => id));
   const missing = wanted.filter((id) => !there.has(id)).length;
-  const runs = results.filter(({ kind }) => kind === 'run');
   const seeds = new Set(runs.map(({ seed }) => seed)).size;
   const changed = [...grouped(runs, ({ data }) => data)].flatMap(([data, of]) =>
     new Set(of.map(({ key }) => JSON.stringify(key.data))).size > 1 ? [`${data}: runs read different files.`] : [],
   );
   return [
     ...(missing > 0 ? [`${missing} of ${wanted.length} runs are still to come.`] : []),
-    ...(codes(results).length > 1 ? ['The runs are of different versions of the code: see the list.'] : []),
+    ...(forgotten > 0 ? [`${forgotten} results of runs that the experiment does not name any more are left out.`] : []),
+    ...(codes(runs).length > 1 ? ['The runs are of different versions of the code: see the list.'] : []),
     ...changed,
     ...(comparisons.some(({ over }) => over === 'texts')
       ? [

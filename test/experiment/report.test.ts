@@ -101,6 +101,14 @@ describe('experiment/report', () => {
     expect(one!.p).to.equal(0.5);
     expect(one!.p_holm).to.equal(0.5);
     expect(report(results, { reference: 'adapt' }).comparisons[0]).to.include({ name: 'full', reference: 'adapt' });
+    // In the order of the experiment, without what it does not name any more.
+    const wanted = [2, 1].flatMap((seed) => ['adapt', 'full'].map((name) => `d_${name}_seed-${seed}`));
+    const asked = report(results, { wanted });
+    expect(asked.groups.map(({ name, seeds }) => [name, ...seeds])).to.deep.equal([
+      ['adapt', 1, 2],
+      ['full', 1, 2],
+    ]);
+    expect(asked.notes[0]).to.equal('3 results of runs that the experiment does not name any more are left out.');
   });
 
   it('corrects for every comparison of the report, wider the smaller p is', () => {
@@ -188,14 +196,16 @@ describe('experiment/report', () => {
       made('adapt', 1, 0, { metrics: null, failed: { code: 'E_DIVERGED', message: 'too fast' } }),
       made('frozen', 1, 0.4, { key: { config: '', model: '', data: {}, version: '0.1.0', commit: 'def' } }),
     ];
-    const { failed, notes, code, groups } = report(results, { wanted: ['d_full_seed-1', 'd_lora_seed-1'] });
+    const { failed, notes, code, groups } = report(results, {
+      wanted: ['full', 'adapt', 'frozen', 'lora'].map((name) => `d_${name}_seed-1`),
+    });
     expect(groups.map(({ name }) => name)).to.deep.equal(['full', 'frozen']);
     expect(failed).to.deep.equal([{ id: 'd_adapt_seed-1', code: 'E_DIVERGED', message: 'too fast' }]);
     expect(code.map(({ commit, runs }) => [commit, runs])).to.deep.equal([
       ['abc', 2],
       ['def', 1],
     ]);
-    expect(notes[0]).to.equal('1 of 2 runs are still to come.');
+    expect(notes[0]).to.equal('1 of 4 runs are still to come.');
     expect(notes.join(' '))
       .to.contain('different versions of the code')
       .and.to.contain('d: runs read different files.');

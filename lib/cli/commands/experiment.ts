@@ -53,6 +53,7 @@ async function run(file: string, { options, signal, progress }: Invocation<typeo
   const config = checkConfig(await readConfigValue(file), file);
   const { out: given, work, root, reference: _, ...rest } = options;
   const out = given ?? join(dirname(file), basename(file, extname(file)));
+  let steps = { done: 0, total: null as number | null };
   const summary = await runExperiment(
     config,
     { ...rest, out, work: work ?? join(out, 'work'), root: root ?? dirname(file) },
@@ -60,18 +61,13 @@ async function run(file: string, { options, signal, progress }: Invocation<typeo
       signal,
       onNote: (text) => progress.note(`note: ${escapeControls(text)}`),
       onProgress: ({ run: at, of, id }, { stage, done, total, loss }) => {
-        const steps = stage === 'tokens' || stage === 'units';
-        const detail = steps && loss !== undefined ? `loss ${loss.toFixed(4)}` : stage;
-        progress.update({
-          stage: `run ${at} of ${of}, ${id}`,
-          done: steps ? done : 0,
-          total: steps ? total : null,
-          unit: 'steps',
-          detail,
-        });
+        if (stage === 'tokens' || stage === 'units') steps = { done, total };
+        const detail = loss === undefined ? stage : `${stage}, loss ${loss.toFixed(4)}`;
+        progress.update({ stage: `run ${at} of ${of}, ${id}`, ...steps, unit: 'steps', detail });
       },
       onResult: ({ left }, { metrics, failed, same_as }) => {
         progress.end();
+        steps = { done: 0, total: null };
         const scores = metrics && `validation macro-F1 ${metrics.validation.macro_f1.toFixed(3)}`;
         const test = metrics?.test && `, test ${metrics.test.macro_f1.toFixed(3)}`;
         const how = same_as === null ? '' : `same plan as ${same_as}, not trained again; `;
