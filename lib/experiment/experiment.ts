@@ -104,6 +104,8 @@ class Experiment {
   readonly #statuses = new Map<string, RunStatus>();
   /** Of finished runs of the same code: what has been trained, by its plan. */
   readonly #trained = new Map<string, string>();
+  /** Runs as they are expected to be. */
+  readonly #expected = new Map<string, RunSpec>();
   #at = 0;
 
   constructor(
@@ -129,7 +131,7 @@ class Experiment {
     for (const spec of this.#all) {
       const final = this.#final(spec, winners);
       const found = results.get(spec.id);
-      if (!found) this.#todo(final ?? spec, '');
+      if (!found) this.#todo(final ?? this.#guess(spec), '');
       else if (final === null) this.#set(spec.id, 'kept', 'if the search finds the same', found);
       else {
         const reasons = differences(found.key, await this.#key(final));
@@ -146,13 +148,14 @@ class Experiment {
     const { name, about, reference } = this.config;
     const runs = expand(this.config).runs.map(({ id }) => id);
     await this.#store.writeDescription({ version: 1, name, about, reference, runs });
-    for (const spec of this.#all) this.#todo(spec, '');
+    for (const spec of this.#all) this.#todo(this.#guess(spec), '');
     for (const { trials } of this.grid.searches)
       for (const trial of trials) {
         const result = await this.#step(trial, null, results);
         if (result) results.set(trial.id, result);
       }
     const winners = this.#winners((id) => results.get(id) ?? null);
+    for (const spec of this.grid.runs) this.#todo(this.#final(spec, winners) ?? this.#guess(spec), '');
     for (const spec of this.grid.runs) {
       const final = this.#final(spec, winners);
       if (final === null) this.#set(spec.id, 'failed', 'its search has no winner', null);
@@ -317,11 +320,18 @@ class Experiment {
   }
 
   #place(id: string): Place {
-    const todo = this.#all.filter((spec) => spec.id !== id && this.#statuses.get(spec.id)?.status === 'to do');
-    return { run: this.#at, of: this.#all.length, id, left: this.#estimator.total(todo) };
+    return { run: this.#at, of: this.#all.length, id, left: this.#left(id) };
+  }
+
+  /** Of a run whose search is not done: as long as it may be found best. */
+  #guess(spec: RunSpec): RunSpec {
+    const epochs = this.config.search?.grid.get('epochs');
+    if (spec.kind === 'search' || epochs === undefined) return spec;
+    return { ...spec, options: { ...spec.options, epochs: Math.max(...epochs.map(Number)) } };
   }
 
   #todo(spec: RunSpec, detail: string): void {
+    this.#expected.set(spec.id, spec);
     const seconds = this.#estimator.expected(spec);
     this.#statuses.set(spec.id, { id: spec.id, status: 'to do', detail, seconds, test_macro_f1: null });
   }
@@ -337,15 +347,15 @@ class Experiment {
     });
   }
 
+  /** Seconds of what is to do, besides one run. */
+  #left(but: string | null): number | null {
+    const todo = [...this.#statuses.values()].filter(({ id, status }) => id !== but && status === 'to do');
+    return this.#estimator.total(todo.map(({ id }) => this.#expected.get(id)!));
+  }
+
   #summary(): ExperimentSummary {
     const runs = [...this.#statuses.values()];
-    const todo = this.#all.filter(({ id }) => this.#statuses.get(id)?.status === 'to do');
-    return {
-      experiment: this.config.name,
-      dry_run: this.options.dryRun,
-      runs,
-      left_s: this.#estimator.total(todo),
-    };
+    return { experiment: this.config.name, dry_run: this.options.dryRun, runs, left_s: this.#left(null) };
   }
 }
 
