@@ -16,7 +16,7 @@ import { Estimator } from './estimate.js';
 import { expand, withWinner, type Grid, type RunSpec, type SearchSpec } from './grid.js';
 import { decidingOptions, differences, keyOf, originOf, type Key, type Origin } from './key.js';
 import { runInProcess, type Outcome } from './process.js';
-import { failedResult, finishedResult, repeatedResult, type Origins } from './record.js';
+import { failedResult, finishedResult, processor, repeatedResult, type Origins } from './record.js';
 import type { RunResult } from './result.js';
 import { winnerOf } from './search.js';
 import { ResultStore } from './store.js';
@@ -106,6 +106,7 @@ class Experiment {
   readonly #trained = new Map<string, string>();
   /** Runs as they are expected to be. */
   readonly #expected = new Map<string, RunSpec>();
+  readonly #told = new Set<string>();
   #at = 0;
 
   constructor(
@@ -171,8 +172,10 @@ class Experiment {
       const result = await this.#store.read(id);
       if (!result) continue;
       results.set(id, result);
-      if (result.key.commit === this.origin.commit && result.key.version === this.origin.version)
-        this.#trainedBy(result);
+      const { commit, version } = result.key;
+      // Another processor may have other instruction sets, which differ in the last bits, and other seconds.
+      const same = commit === this.origin.commit && version === this.origin.version;
+      if (same && result.machine.cpu === processor()) this.#trainedBy(result);
       this.#estimator.learn(result);
     }
     return results;
@@ -295,7 +298,7 @@ class Experiment {
     const hooks = {
       signal: this.hooks.signal,
       onProgress: (event: TrainEvent) => this.hooks.onProgress(place, event),
-      onNote: (text: string) => this.hooks.onNote(`${spec.id}: ${text}`),
+      onNote: (text: string) => this.#note(spec.id, text),
     };
     const begun = await exists(out);
     const outcome = await runInProcess(request(begun), hooks);
@@ -305,6 +308,13 @@ class Experiment {
     // Finished without a result, or of other options: of no use.
     await remove(out);
     return runInProcess(request(false), hooks);
+  }
+
+  /** Most remarks are made by every run on the same data: once is enough. */
+  #note(id: string, text: string): void {
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.hooks.onNote(`${id}: ${text}`);
   }
 
   /** Removes what other runs of this id have left; where the run with this key works, or null. */

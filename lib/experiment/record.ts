@@ -43,21 +43,23 @@ function common({ experiment, spec, key, search, model, options }: Origins, plan
   } as const;
 }
 
+export const processor = (): string => cpus()[0]?.model.trim() ?? 'unknown';
+
 const machineOf = (isa: string, threads: number): RunResult['machine'] => ({
-  cpu: cpus()[0]?.model.trim() ?? 'unknown',
+  cpu: processor(),
   isa,
   threads,
   node: process.version,
 });
 
-export function finishedResult(origins: Origins, { plan, result, predicted }: Done): RunResult {
+export function finishedResult(origins: Origins, { plan, result, predicted, cpuSeconds }: Done): RunResult {
   return {
     ...common(origins, plan),
     machine: machineOf(result.isa, result.threads),
     resumed: result.resumed,
     same_as: null,
     failed: null,
-    metrics: metricsOf(result),
+    metrics: metricsOf(result, result.resumed ? null : cpuSeconds),
     predicted: predicted.length > 0 ? predicted.join(' ') : null,
     notes: result.notes.map(withoutFolders),
   };
@@ -93,7 +95,7 @@ const scoresOf = ({ rows, macroF1, accuracy, loss }: Scores) => ({
   loss,
 });
 
-function metricsOf(result: TrainResult): RunMetrics {
+function metricsOf(result: TrainResult, cpuSeconds: number | null): RunMetrics {
   const { trainable, encoder_trainable, parameters, encoder_parameters, train_s, stages } = result;
   const { predicted_cost, predicted_memory_mb, peak_rss_mb, new_tokens, length_ratio, chosen, rows } = result;
   return {
@@ -107,6 +109,7 @@ function metricsOf(result: TrainResult): RunMetrics {
     parameters,
     encoder_parameters,
     seconds: Object.values(stages).reduce((sum, seconds) => sum + seconds, 0),
+    cpu_s: cpuSeconds,
     train_s,
     stages,
     predicted_cost,

@@ -1,4 +1,5 @@
 /** What an experiment shows: every row of its tables, as data. */
+import { AdaptuneError } from '../errors.js';
 import { jaccard } from '../select/statistics.js';
 import type { Gold, RunMetrics, RunResult, RunUnits } from './result.js';
 import { indices, unranged } from './result.js';
@@ -38,6 +39,8 @@ export interface Group {
   seconds: number;
   /** Seconds relative to `full` on the same data; null without it. */
   seconds_of_full: number | null;
+  /** Mean over the runs that had one process; null when none had. */
+  cpu_s: number | null;
   predicted_cost: number;
   peak_rss_mb: number;
   trainable: number;
@@ -207,6 +210,7 @@ function groupOf(runs: readonly Finished[], full: readonly Finished[]): Group {
     scores,
     seconds,
     seconds_of_full: fullSeconds === null ? null : seconds / fullSeconds,
+    cpu_s: known(runs.map(({ metrics }) => metrics.cpu_s)),
     predicted_cost: mean((metrics) => metrics.predicted_cost),
     peak_rss_mb: mean((metrics) => metrics.peak_rss_mb),
     trainable: mean((metrics) => metrics.trainable),
@@ -308,10 +312,17 @@ class TextResamples {
     if (!gold) return new Map();
     const labels = indices(gold.gold);
     const kept = this.runs.filter(
-      ({ key, metrics, predicted }) =>
-        predicted !== null && metrics.test.rows === labels.length && Object.values(key.data).includes(gold.sha256),
+      ({ key, predicted }) => predicted !== null && Object.values(key.data).includes(gold.sha256),
     );
     const predictions = kept.map(({ predicted }) => indices(predicted!));
+    const wrong = predictions.findIndex(
+      (list) => list.length !== labels.length || list.some((label) => !(label >= 0 && label < gold.labels.length)),
+    );
+    if (wrong >= 0)
+      throw new AdaptuneError(
+        'E_FILE',
+        `${kept[wrong]!.id}: expected a label of each of the ${labels.length} test texts, came other predictions`,
+      );
     const scores = bootstrapTexts(labels, predictions, gold.labels.length);
     return new Map(kept.map(({ id }, i) => [id, scores[i]!]));
   }

@@ -31,6 +31,8 @@ const metrics = z.looseObject({
   encoder_parameters: count,
   /** Of the whole job, in all processes of it. */
   seconds: z.number().positive(),
+  /** Of all threads; null for a run of several processes. */
+  cpu_s: z.number().nullable(),
   train_s: z.number(),
   stages: z.record(z.string(), z.number()),
   /** Of full finetuning on the same texts without new tokens. */
@@ -43,10 +45,12 @@ const metrics = z.looseObject({
   evaluations: z.array(z.looseObject({ epoch: count, loss: z.number(), macroF1: z.number() })),
 });
 
+const range = z.string().regex(/^(?:\d{1,6}(?:-\d{1,6})?(?: |$))*$/);
+
 /** The units that train, by layer, as ranges: "0-15 32". */
 const units = z.object({
-  groups: z.array(z.string()),
-  neurons: z.array(z.string()),
+  groups: z.array(range),
+  neurons: z.array(range),
   /** Of a layer, and the matrix weights of one. */
   of: z.object({ groups: count, neurons: count }),
   weights: z.object({ group: count, neuron: count }),
@@ -170,4 +174,6 @@ export function unranged(text: string): number[] {
     });
 }
 
-export const indices = (text: string): Int32Array => Int32Array.from(text === '' ? [] : text.split(' ').map(Number));
+/** -1 for what is no index. */
+export const indices = (text: string): Int32Array =>
+  Int32Array.from(text === '' ? [] : text.split(' '), (part) => (/^\d{1,9}$/.test(part) ? Number(part) : -1));

@@ -76,11 +76,23 @@ const scoreTable = (groups: readonly Group[]): Table => ({
 const shown = (value: unknown) => (value === null ? 'default' : show(value));
 
 const costTable = (groups: readonly Group[]): Table => ({
-  head: ['', 'seconds', 'of full', 'predicted cost', 'trained', 'of the matrices', 'peak MiB', 'base tokens', 'length'],
+  head: [
+    '',
+    'seconds',
+    'of full',
+    'CPU s',
+    'predicted cost',
+    'trained',
+    'of the matrices',
+    'peak MiB',
+    'base tokens',
+    'length',
+  ],
   rows: groups.map((group) => [
     group.name,
     group.seconds.toFixed(group.seconds < 10 ? 1 : 0),
     orNothing(group.seconds_of_full, two),
+    orNothing(group.cpu_s, (seconds) => seconds.toFixed(seconds < 10 ? 1 : 0)),
     two(group.predicted_cost),
     counted(group.trainable),
     percent(group.encoder_share),

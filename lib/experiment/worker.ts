@@ -19,7 +19,7 @@ export interface Request {
 export type Answer =
   | { type: 'progress'; event: TrainEvent }
   | { type: 'note'; text: string }
-  | { type: 'done'; plan: PlanFacts; result: TrainResult; gold: number[]; predicted: number[] }
+  | { type: 'done'; plan: PlanFacts; result: TrainResult; gold: number[]; predicted: number[]; cpuSeconds: number }
   | { type: 'same'; plan: PlanFacts; id: string }
   | { type: 'failed'; code: ErrorCode; message: string; plan: PlanFacts | null };
 
@@ -69,7 +69,9 @@ async function work({ options, known }: Request, signal: AbortSignal): Promise<A
       onTest: (event) => (test = event),
     });
     const { gold, predicted } = (test as TestEvent | null) ?? { gold: [], predicted: [] };
-    return { type: 'done', plan: plan!, result, gold: Array.from(gold), predicted: Array.from(predicted) };
+    const { user, system } = process.cpuUsage();
+    const cpuSeconds = (user + system) / 1e6;
+    return { type: 'done', plan: plan!, result, gold: Array.from(gold), predicted: Array.from(predicted), cpuSeconds };
   } catch (error) {
     if (error instanceof SamePlan) return { type: 'same', plan: plan!, id: error.id };
     const code = error instanceof AdaptuneError ? error.code : 'E_INTERNAL';

@@ -50,6 +50,7 @@ function made(
       parameters: 100,
       encoder_parameters: 50,
       seconds,
+      cpu_s: null,
       train_s: 50,
       stages: {},
       predicted_cost: 0.5,
@@ -161,6 +162,10 @@ describe('experiment/report', () => {
       .and.to.contain('1 seeds: no statement')
       .and.to.contain('resampling the test texts');
     expect(report(pair).comparisons).to.deep.equal([]);
+    for (const predicted of ['0 1 0', '0 1 0 2', '0 1 0 x'])
+      expect(() => report([pair[0]!, made('adapt', 1, 1, { predicted })], { gold: golds }))
+        .to.throw(/^d_adapt_seed-1: expected a label of each of the 4 test texts/)
+        .with.property('code', 'E_FILE');
     expect(report(pair, { gold: new Map([['d', { ...gold, sha256: 'd'.repeat(64) }]]) }).comparisons).to.deep.equal([]);
   });
 

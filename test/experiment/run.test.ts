@@ -110,6 +110,7 @@ describe('experiment/run', function () {
     expect(metrics.rows).to.deep.equal({ train: 64, validation: 24, test: 24 });
     expect(metrics.base_tokens_seen).to.be.greaterThan(64 * 5);
     expect(metrics.seconds).to.be.greaterThan(metrics.train_s).and.below(60);
+    expect(metrics.cpu_s).to.be.within(0.05, 60);
     expect(metrics.peak_rss_mb).to.be.within(50, 2000);
     expect(metrics.trainable).to.be.below(metrics.parameters);
     expect(metrics.test!.macro_f1).to.be.within(0, 1);

@@ -55,6 +55,25 @@ describe('experiment/statistics', () => {
     expect(interval(sorted, 0.999)).to.deep.equal({ low: 5, high: 9994 });
   });
 
+  it('covers less than it says with few values: as docs/experiments.md has it', () => {
+    const words = new Words({ seed: 9, stream: 'sample' });
+    let element = 0;
+    for (const [n, covered] of [
+      [3, 0.75],
+      [5, 0.84],
+      [10, 0.9],
+    ] as const) {
+      const trials = 600;
+      let hits = 0;
+      for (let seed = 0; seed < trials; seed++) {
+        const values = Array.from({ length: n }, () => words.normal(element++));
+        const { low, high } = interval(bootstrapMean(values, { resamples: 400, seed }), 0.95);
+        if (low <= 0 && high >= 0) hits++;
+      }
+      expect(hits / trials, `${n}`).to.be.closeTo(covered, 4 * Math.sqrt((covered * (1 - covered)) / trials));
+    }
+  });
+
   it('gives the same resamples for the same seed', () => {
     const values = [0.1, 0.4, 0.2];
     expect(bootstrapMean(values)).to.deep.equal(bootstrapMean(values));
