@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
+import type { AdapterSettings, AdapterTarget } from './adapters.js';
 import { withCodes } from './codes.js';
 import type { KernelArguments, KernelName, KernelResult } from './kernels.js';
 import { absent, libc, unusable } from './remedies.js';
@@ -68,7 +69,9 @@ export interface PackedBatch {
 }
 
 export interface NativePlan {
-  layers: { groups: Int32Array; neurons: Int32Array; extras: boolean }[];
+  layers: { groups: Int32Array; neurons: Int32Array; extras: boolean; adapters?: readonly AdapterTarget[] }[];
+  /** Of all adapters; needed where layers have any. */
+  lora?: AdapterSettings;
   embeddings: boolean;
   /** First trained row of the word table, -1 for none. */
   newRowsFirst: number;
@@ -183,6 +186,8 @@ export interface Binding {
    * same to the bit. Texts that do not fit are computed each time; 0 texts free all.
    */
   keepPrefix(trainer: TrainerHandle, texts: number, bytes: number): Promise<void>;
+  /** Adds every adapter's product to its matrix; they are no slots of the trainer from then on. */
+  mergeAdapters(trainer: TrainerHandle): Promise<void>;
   trainerFloor(trainer: TrainerHandle): number;
   trainerSlots(trainer: TrainerHandle): SlotInfo[];
   /** Compact [rows, cols] of slot i. */

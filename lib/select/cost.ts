@@ -12,12 +12,15 @@
  *
  * Per layer, with T tokens in texts of L: products of w weights cost 2 T w in each of F, B and W; attention 4 A sum L^2 in
  * F and twice that in B, A = heads x head width. The engine carries the top layer on for [CLS] rows alone: there every
- * product but Q, K and V's has as many rows as there are texts. The floor's layer needs no gradient of its input.
+ * product but Q, K and V's has as many rows as there are texts. The floor's layer needs no gradient of its input. A
+ * low-rank adapter of W [out, in] is r (in + out) more weights beside it.
  */
 import { AdaptuneError } from '../errors.js';
+import type { AdapterTarget } from '../native/adapters.js';
 import type { EncoderConfig } from '../native/binding.js';
 import type { LayerScores } from './scores.js';
 import {
+  adapterShape,
   fillBudget,
   floorOf,
   groupWeights,
@@ -26,7 +29,7 @@ import {
   rankUnits,
   singleCandidates,
 } from './units.js';
-import type { LayerSelection, RankedUnits, SelectOptions } from './units.js';
+import type { LayerSelection, LowRank, RankedUnits, SelectOptions } from './units.js';
 
 /** What one run works through. */
 export interface Workload {
@@ -96,7 +99,22 @@ class LayerFlops {
     const carried = groups.length * this.#outOfGroup + neurons.length * neuronWeights(this.config);
     return 2 * this.volume.tokens * groups.length * this.#qkvOfGroup + 2 * this.rows * carried;
   }
+
+  /** Forward, backward and weight gradients. */
+  adapters({ rank, targets }: LowRank, ofInput: boolean): number {
+    return sum(
+      targets.map((target) => {
+        const { out, into } = adapterShape(this.config, target);
+        const rows = OF_INPUT.has(target) ? this.volume.tokens : this.rows;
+        const unneeded = OF_INPUT.has(target) && !ofInput ? into : 0;
+        return 2 * rows * rank * (3 * (out + into) - unneeded);
+      }),
+    );
+  }
 }
+
+/** What reads a layer's input; the others' inputs come to be inside the layer. */
+const OF_INPUT: ReadonlySet<AdapterTarget> = new Set(['query', 'key', 'value']);
 
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
 
@@ -114,8 +132,8 @@ export function forwardFlops(config: EncoderConfig, lengths: ArrayLike<number>):
   return forwardOf(stack(config, volumeOf(lengths), true));
 }
 
-/** cost(selection); `throughEmbeddings`: the embeddings train in every step (`full`). */
-function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: boolean) {
+/** cost(selection); `throughEmbeddings`: the embeddings train in every step (`full`); `lora`: adapters do, in every layer. */
+function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: boolean, lora: LowRank | null = null) {
   const volume = volumeOf(work.lengths);
   const layers = stack(config, volume, true);
   const forward = forwardOf(layers);
@@ -127,13 +145,14 @@ function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: 
   // Dispersion is of all positions: calibration carries every row through the top layer.
   const calibration = (work.calibrationTexts / texts) * 3 * forwardOf(stack(config, volume, false));
   return (selection: readonly LayerSelection[]): number => {
-    const floor = floorOf(selection);
+    const floor = lora ? 0 : floorOf(selection);
     const toFloor = sum(layers.slice(floor).map((layer, i) => layer.backward(i > 0)));
     const phi = throughEmbeddings ? 1 : work.tokenPhase;
     const weights = sum(layers.map((layer, l) => layer.weightGradients(selection[l]!)));
+    const adapters = lora ? sum(layers.map((layer, l) => layer.adapters(lora, l > 0))) : 0;
     const found = work.prefixCache ? 1 - phi - Math.min(1 - phi, 1 / work.epochs) : 0;
     const kept = found * forwardOf(layers.slice(0, floor));
-    const epoch = forward - kept + phi * backwardAll + (1 - phi) * toFloor + weights;
+    const epoch = forward - kept + phi * backwardAll + (1 - phi) * toFloor + weights + adapters;
     return epoch / full + (headFit + calibration) / (full * work.epochs);
   };
 }
@@ -143,8 +162,9 @@ export function predictCost(
   selection: readonly LayerSelection[],
   work: Workload,
   throughEmbeddings = false,
+  lora: LowRank | null = null,
 ): number {
-  return costFunction(config, work, throughEmbeddings)(selection);
+  return costFunction(config, work, throughEmbeddings, lora)(selection);
 }
 
 /** Sum over the selected units of score x matrix weights: filling by score is greedy for it. */

@@ -46,6 +46,8 @@ export interface MethodRow {
   units: 'all' | 'none' | ((choosing: Choosing) => LayerSelection[]);
   /** Biases and LayerNorms train in every layer from the lowest one with a selected unit up, or only beside such units. */
   extras: 'from floor' | 'beside units';
+  /** Frozen matrices get low-rank adapters, which train. */
+  adapters: boolean;
   /** Word, position and type tables and their LayerNorm train. */
   embeddings: boolean;
   /** Of the encoder; null where it does not train. */
@@ -67,6 +69,7 @@ export const METHODS = {
     followsScores: true,
     units: sensitiveUnits,
     extras: 'from floor',
+    adapters: false,
     embeddings: false,
     rate: SPARSE_RATE,
   },
@@ -80,6 +83,7 @@ export const METHODS = {
     followsScores: false,
     units: (choosing) => randomUnits(choosing.config, sensitiveUnits(choosing), choosing.options.seed),
     extras: 'from floor',
+    adapters: false,
     embeddings: false,
     rate: SPARSE_RATE,
   },
@@ -96,8 +100,22 @@ export const METHODS = {
       return layerUnits(config, chosen);
     },
     extras: 'beside units',
+    adapters: false,
     embeddings: false,
     rate: DENSE_RATE,
+  },
+  lora: {
+    summary: 'low-rank adapters, merged into the weights at the end',
+    newTokens: 0,
+    headFit: true,
+    bounded: false,
+    measures: () => false,
+    followsScores: false,
+    units: 'none',
+    extras: 'beside units',
+    adapters: true,
+    embeddings: false,
+    rate: SPARSE_RATE,
   },
   full: {
     summary: 'every weight',
@@ -108,6 +126,7 @@ export const METHODS = {
     followsScores: false,
     units: 'all',
     extras: 'beside units',
+    adapters: false,
     embeddings: true,
     rate: DENSE_RATE,
   },
@@ -120,6 +139,7 @@ export const METHODS = {
     followsScores: false,
     units: 'none',
     extras: 'beside units',
+    adapters: false,
     embeddings: false,
     rate: null,
   },

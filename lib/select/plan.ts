@@ -2,12 +2,13 @@
  * The plan file: what trains, in which phases, at which rates. Every method emits one, the trainer reads nothing else.
  */
 import { AdaptuneError } from '../errors.js';
+import type { AdapterSettings, AdapterTarget } from '../native/adapters.js';
 import type { EncoderConfig } from '../native/binding.js';
 import { predictCost } from './cost.js';
 import type { Workload } from './cost.js';
 import { methodOf, type Method } from './methods.js';
-import { floorOf, layerWeights, selectionWeights, wholeSelection } from './units.js';
-import type { LayerSelection } from './units.js';
+import { adapterWeights, floorOf, layerWeights, selectionWeights, wholeSelection } from './units.js';
+import type { LayerSelection, LowRank } from './units.js';
 
 export interface LayerPlan {
   /** Attention groups (a key/value head with its query heads), ascending. */
@@ -16,12 +17,16 @@ export interface LayerPlan {
   neurons: number[];
   /** All biases and both LayerNorms. */
   extras: boolean;
+  /** Frozen matrices with a trained low-rank adapter, in the order of a pass; absent: none. */
+  adapters?: AdapterTarget[] | undefined;
 }
 
 export interface Plan {
   version: 1;
   method: Method;
   layers: LayerPlan[];
+  /** Of the layers' adapters; absent without any. */
+  lora?: AdapterSettings | undefined;
   /** The lowest layer that trains; `layers.length` when none does. */
   floor: number;
   /** Word, position and type tables and the embedding LayerNorm train (`full` only). */
@@ -32,7 +37,10 @@ export interface Plan {
   /** In order; new rows train in `tokens` only, all else in both. */
   phases: { name: 'tokens' | 'units'; steps: number }[];
   rates: { units: number; head: number; rows: number };
-  /** Parameters that train in any phase, of all; and matrix weights of the layers (what a budget counts), of all. */
+  /**
+   * Parameters that train in any phase, of all; and matrix weights of the layers (what a budget counts), of all. Adapters
+   * train as weights of the layers; they are not parameters of the saved model.
+   */
   counts: { trainable: number; parameters: number; encoderTrainable: number; encoderParameters: number };
   /** Fraction of full finetuning's cost, METHOD.md 4. */
   predictedCost: number;
@@ -42,6 +50,8 @@ export interface PlanRequest {
   method: Method;
   /** The selected units, of a method that chooses among them. */
   selection?: readonly LayerSelection[];
+  /** Of a method with adapters. */
+  lora?: AdapterSettings & LowRank;
   /** Overrides what the method says: `full` with frozen embeddings. */
   embeddings?: boolean;
   /** First new row of the word table, -1 without new tokens. */
@@ -78,7 +88,8 @@ export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
       `expected the selected units of ${config.layers} layers but received ${selection?.length ?? 'none'}`,
     );
   }
-  const floor = floorOf(selection);
+  const lora = method.adapters ? request.lora : undefined;
+  const floor = lora ? 0 : floorOf(selection);
   if (method.bounded && floor === config.layers) {
     throw new AdaptuneError(
       'E_ARGUMENT',
@@ -94,27 +105,29 @@ export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
   ];
   const layers = selection.map(({ groups, neurons }, l) => {
     const extras = method.extras === 'from floor' ? l >= floor : groups.length + neurons.length > 0;
-    return { groups, neurons, extras };
+    return { groups, neurons, extras, ...(lora && { adapters: [...lora.targets] }) };
   });
   const work = { ...request.work, tokenPhase: request.steps > 0 ? tokens / request.steps : 0 };
   return {
     version: 1,
     method: request.method,
     layers,
+    ...(lora && { lora: { rank: lora.rank, alpha: lora.alpha, dropout: lora.dropout } }),
     floor,
     embeddings,
     newRowsFirst,
     head: true,
     phases: phases.filter((phase) => phase.steps > 0),
     rates: request.rates,
-    counts: count(config, layers, embeddings, newRowsFirst),
-    predictedCost: predictCost(config, selection, work, embeddings),
+    counts: count(config, layers, lora, embeddings, newRowsFirst),
+    predictedCost: predictCost(config, selection, work, embeddings, lora ?? null),
   };
 }
 
 function count(
   config: EncoderConfig,
   plans: readonly LayerPlan[],
+  lora: LowRank | undefined,
   embeddings: boolean,
   newRowsFirst: number,
 ): Plan['counts'] {
@@ -123,7 +136,7 @@ function count(
   const extras = (config.heads + 2 * config.kvHeads) * config.headWidth + config.feedForward + 2 * hidden + 4 * hidden;
   const tables = (config.vocabulary + config.positions + config.types + 2) * hidden;
   const head = (hidden + 1) * hidden + (hidden + 1) * config.classes;
-  const encoderTrainable = selectionWeights(config, plans);
+  const encoderTrainable = selectionWeights(config, plans) + (lora ? adapterWeights(config, lora) : 0);
   const trainedExtras = plans.filter((plan) => plan.extras).length * extras;
   const encoderParameters = layers * layerWeights(config);
   const rows = newRowsFirst < 0 ? 0 : (config.vocabulary - newRowsFirst) * hidden;

@@ -1,5 +1,6 @@
 /** Which units a budget buys. METHOD.md 4. */
 import { AdaptuneError } from '../errors.js';
+import type { AdapterTarget } from '../native/adapters.js';
 import type { EncoderConfig } from '../native/binding.js';
 import type { LayerScores, UnitKind } from './scores.js';
 
@@ -42,6 +43,33 @@ export function selectionWeights(config: EncoderConfig, selection: readonly Laye
     (sum, layer) => sum + layer.groups.length * groupWeights(config) + layer.neurons.length * neuronWeights(config),
     0,
   );
+}
+
+/** Low-rank adapters of the same matrices in every layer. */
+export interface LowRank {
+  rank: number;
+  /** In the order of a pass. */
+  targets: readonly AdapterTarget[];
+}
+
+/** Of the matrix that an adapter goes with: y [out] = W x [into]. */
+export function adapterShape(config: EncoderConfig, target: AdapterTarget): { out: number; into: number } {
+  const { hidden, heads, kvHeads, headWidth, feedForward } = config;
+  const shapes: Record<AdapterTarget, [out: number, into: number]> = {
+    query: [heads * headWidth, hidden],
+    key: [kvHeads * headWidth, hidden],
+    value: [kvHeads * headWidth, hidden],
+    output: [hidden, heads * headWidth],
+    up: [feedForward, hidden],
+    down: [hidden, feedForward],
+  };
+  const [out, into] = shapes[target];
+  return { out, into };
+}
+
+export function adapterWeights(config: EncoderConfig, { rank, targets }: LowRank): number {
+  const shapes = targets.map((target) => adapterShape(config, target));
+  return config.layers * rank * shapes.reduce((sum, { out, into }) => sum + out + into, 0);
 }
 
 /** Every unit of every layer, or of none. */

@@ -268,6 +268,7 @@ class Job {
     const memory = withPrefixCache(without, wanted);
     const trainer = new Trainer(this.#encoder, plan);
     try {
+      await trainer.initializeAdapters(options.seed);
       const watch = await WeightWatch.begin(trainer.encoderMatrices());
       if (found && step > 0) {
         const tokenSteps = plan.phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
@@ -293,6 +294,7 @@ class Job {
       if (chosen.epoch === best.epoch && best.epoch !== run.progress.evaluations.at(-1)!.epoch) {
         await trainer.restoreWeights(await this.#store.readOldTensors(best.checkpoint));
       }
+      await trainer.mergeAdapters();
       const scores = await run.stage('evaluate', async (report) => {
         const total = inputs.validation.texts.length + (inputs.test?.texts.length ?? 0);
         const score = (part: EncodedPart, before: number) =>

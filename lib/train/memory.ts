@@ -28,7 +28,9 @@ export function predictMemory(config: EncoderConfig, plan: Plan, largestBatch: n
   const context = heads * headWidth;
   const qkv = context + 2 * kvHeads * headWidth;
   // Rows of native/model/activations.cc, for one token.
-  const kept = 4 * hidden + qkv + context + 2 * feedForward + heads + 4;
+  const targets = plan.layers.flatMap((layer) => layer.adapters ?? []);
+  const adapted = (targets.length / layers) * (plan.lora?.rank ?? 0);
+  const kept = 4 * hidden + qkv + context + 2 * feedForward + heads + 4 + adapted;
   // Gradients on the way down: of a layer's output, its neurons before and behind the activation, Q, K, V and context.
   const passing = 4 * hidden + 2 * feedForward + qkv + context;
   const through = plan.embeddings || plan.newRowsFirst >= 0 ? layers : layers - plan.floor;

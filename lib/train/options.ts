@@ -1,5 +1,6 @@
 /** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
 import { LARGEST_GAP } from '../model/gapped-match.js';
+import { ADAPTER_TARGETS } from '../native/adapters.js';
 import { METHOD_NAMES, methodOf, type MethodRow } from '../select/methods.js';
 import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
 import { checkTypes, type LabelledTexts } from './texts.js';
@@ -96,6 +97,32 @@ export const TRAIN_OPTIONS = {
       choices: ['top', 'sensitive'],
       default: 'top',
       help: 'Which ones. top: the uppermost. sensitive: those with the highest mean score of their units.',
+    },
+  }),
+  ...grouped('Low-rank adapters (lora)', {
+    loraR: { type: 'integer', min: 1, max: 1024, default: 8, value: 'N', help: 'Rank of the adapters.' },
+    loraAlpha: {
+      type: 'number',
+      min: 0,
+      max: 1e6,
+      above: true,
+      default: 16,
+      value: 'X',
+      help: 'The adapters’ products are multiplied with alpha / r.',
+    },
+    loraDropout: {
+      type: 'number',
+      min: 0,
+      max: 0.99,
+      default: 0.05,
+      value: 'X',
+      help: 'Dropout of the adapters’ input.',
+    },
+    loraTargets: {
+      type: 'list',
+      items: ADAPTER_TARGETS,
+      default: ['query', 'value'],
+      help: 'Matrices with an adapter: query, key, value and output of attention, up and down of the feed-forward part.',
     },
   }),
   ...grouped('New tokens', {

@@ -1,11 +1,12 @@
 /** From an encoder and the training texts to the plan: head fit, sensitivity and selection, as the method asks for them. */
 import type { Encoder } from '../model/encoder.js';
 import type { TensorSource } from '../model/safetensors.js';
+import { ADAPTER_TARGETS } from '../native/adapters.js';
 import type { Encoding } from '../model/tokenization.js';
 import { leastCost, unreachable, type Workload } from '../select/cost.js';
 import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
 import { methodOf } from '../select/methods.js';
-import { defaultRates, makePlan, type Plan, tokenPhaseSteps } from '../select/plan.js';
+import { defaultRates, makePlan, type Plan, type PlanRequest, tokenPhaseSteps } from '../select/plan.js';
 import { scoreUnits, type LayerScores } from '../select/scores.js';
 import type { LayerSelection } from '../select/units.js';
 import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
@@ -91,6 +92,13 @@ export async function selectStage(planning: Planning): Promise<Selected> {
   });
 }
 
+const loraOf = ({ loraR, loraAlpha, loraDropout, loraTargets }: ResolvedOptions): PlanRequest['lora'] & {} => ({
+  rank: loraR,
+  alpha: loraAlpha,
+  dropout: loraDropout,
+  targets: ADAPTER_TARGETS.filter((target) => loraTargets.includes(target)),
+});
+
 export function planOf(planning: Planning, selection: readonly LayerSelection[] | null): Plan {
   const { encoder, options, newRowsFirst, steps } = planning;
   const { method, lr, headLr, tokenLr } = options;
@@ -99,6 +107,7 @@ export function planOf(planning: Planning, selection: readonly LayerSelection[] 
     ...(selection ? { selection } : {}),
     newRowsFirst,
     steps,
+    ...(methodOf(method).adapters && { lora: loraOf(options) }),
     rates: { units: lr ?? defaultRates(method, encoder.config.hidden).units, head: headLr, rows: tokenLr },
     work: workload(planning),
   });

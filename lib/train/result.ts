@@ -1,5 +1,6 @@
 /** What `train` returns and `train --json` prints; the first block has the keys of common finetuning scripts. */
 import type { TokenReport } from '../mining/index.js';
+import type { AdapterSettings, AdapterTarget } from '../native/adapters.js';
 import { trainsEncoder, type Plan } from '../select/plan.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
 import type { MemoryPlan } from './memory.js';
@@ -52,6 +53,8 @@ export interface TrainResult {
   floor: number;
   /** Units that train, by layer: all of them in a whole layer. */
   selected: { groups: number; neurons: number }[];
+  /** Adapters of every layer, by now part of its matrices. */
+  lora: (AdapterSettings & { targets: readonly AdapterTarget[] }) | null;
   diagnostics: SelectionDiagnostics | null;
   labels: readonly string[];
   rows: { train: number; validation: number; test: number };
@@ -135,6 +138,7 @@ export function trainResult(parts: ResultParts): TrainResult {
     encoder_parameters: plan.counts.encoderParameters,
     floor: plan.floor,
     selected: plan.layers.map((layer) => ({ groups: layer.groups.length, neurons: layer.neurons.length })),
+    lora: plan.lora ? { ...plan.lora, targets: plan.layers[0]!.adapters ?? [] } : null,
     diagnostics: parts.diagnostics,
     ...rest,
     chosen: parts.chosen,

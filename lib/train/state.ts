@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { AdaptuneError } from '../errors.js';
+import { ADAPTER_TARGETS } from '../native/adapters.js';
 import { METHOD_NAMES } from '../select/methods.js';
 import { parseJson } from '../util/json.js';
 
@@ -14,7 +15,15 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const plan = z.strictObject({
   version: z.literal(1),
   method: z.enum(METHOD_NAMES),
-  layers: z.array(z.strictObject({ groups: z.array(count), neurons: z.array(count), extras: z.boolean() })),
+  layers: z.array(
+    z.strictObject({
+      groups: z.array(count),
+      neurons: z.array(count),
+      extras: z.boolean(),
+      adapters: z.array(z.enum(ADAPTER_TARGETS)).optional(),
+    }),
+  ),
+  lora: z.strictObject({ rank: count, alpha: finite, dropout: finite }).optional(),
   floor: count,
   embeddings: z.boolean(),
   newRowsFirst: z.int().min(-1),

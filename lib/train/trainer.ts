@@ -11,6 +11,7 @@ import {
   type TrainerHandle,
 } from '../native/binding.js';
 import type { TensorSource } from '../model/safetensors.js';
+import { Words } from '../util/philox.js';
 import type { Plan } from '../select/plan.js';
 import type { TrainBatch } from './batches.js';
 import type { RunState } from './state.js';
@@ -18,11 +19,13 @@ import type { RunState } from './state.js';
 export type Tensors = ReadonlyMap<string, Float32Array>;
 
 /** What of a plan says which weights train. */
-export type TrainedParts = Pick<Plan, 'layers' | 'embeddings' | 'newRowsFirst' | 'head'>;
+export type TrainedParts = Pick<Plan, 'layers' | 'lora' | 'embeddings' | 'newRowsFirst' | 'head'>;
 
 const WORD_TABLE = 'embeddings.word_embeddings.weight';
 /** The new rows' values once they are frozen and no slot holds them any more. */
 const ROWS = 'rows';
+/** Step of the stream `init` that adapters draw from; parameters of the model have 0. */
+const ADAPTER_STEP = 1;
 const MOMENTS = ['value', 'm', 'v'] as const satisfies SlotField[];
 
 export class Trainer {
@@ -40,7 +43,9 @@ export class Trainer {
         groups: Int32Array.from(layer.groups),
         neurons: Int32Array.from(layer.neurons),
         extras: layer.extras,
+        adapters: layer.adapters ?? [],
       })),
+      ...(plan.lora ? { lora: plan.lora } : {}),
       embeddings: plan.embeddings,
       newRowsFirst: plan.newRowsFirst,
       head: plan.head,
@@ -65,6 +70,25 @@ export class Trainer {
   /** features: [CLS] states [labels.length, H]. */
   headStep(features: Float32Array, labels: Int32Array, options: StepOptions): Promise<StepResult> {
     return binding().headStep(this.#handle, features, labels, options);
+  }
+
+  /**
+   * First values of adapters as PEFT has them: A uniform in +-1 / sqrt(in) (Kaiming with a = sqrt(5)), B 0, so that
+   * training begins with the model as it is.
+   */
+  async initializeAdapters(seed: number): Promise<void> {
+    for (const [index, { name, rows, cols }] of binding().trainerSlots(this.#handle).entries()) {
+      if (!name.endsWith('.lora_A.weight')) continue;
+      const words = new Words({ seed, stream: 'init', step: ADAPTER_STEP, site: index });
+      const bound = 1 / Math.sqrt(cols);
+      const values = Float32Array.from({ length: rows * cols }, (_, i) => bound * (2 * words.uniform(i) - 1));
+      await binding().setSlot(this.#handle, index, 'value', values);
+    }
+  }
+
+  /** Ends the training of adapters: the encoder's matrices take them up, and only then do they show in its tensors. */
+  mergeAdapters(): Promise<void> {
+    return binding().mergeAdapters(this.#handle);
   }
 
   /** Ends the token phase. */

@@ -24,7 +24,8 @@ export type NumberSpec<W extends string = string> = Common<number | NoInfer<W>> 
   words?: readonly W[];
 };
 export type TextSpec = Common<string> & { type: 'string' | 'path' };
-export type ListSpec = Common<readonly string[]> & { type: 'list' };
+/** Any strings, or at least one of `items`. */
+export type ListSpec = Common<readonly string[]> & { type: 'list'; items?: readonly string[] };
 export type BooleanSpec = Common<boolean> & { type: 'boolean' };
 export type ChoiceSpec<C extends string = string> = Common<NoInfer<C>> & { type: 'choice'; choices: readonly C[] };
 /** A count (5) or a fraction (0.01; as text also 1.0). */
@@ -92,7 +93,7 @@ export function legalValues(spec: OptionSpec): string {
     case 'support':
       return 'a count (5) or a fraction (0.01)';
     case 'list':
-      return 'a list of strings';
+      return spec.items ? `a list of some of ${spec.items.join(', ')}` : 'a list of strings';
     case 'boolean':
       return 'true or false';
     case 'path':
@@ -119,7 +120,9 @@ function isLegal(spec: OptionSpec, value: unknown): value is OptionValue {
         ? /^(?:[1-9]\d*|0?\.\d*[1-9]\d*|1\.0+)$/.test(value)
         : typeof value === 'number' && value > 0 && (value < 1 || Number.isSafeInteger(value));
     case 'list':
-      return Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '');
+      if (!Array.isArray(value)) return false;
+      if (spec.items) return value.length > 0 && value.every((item) => spec.items!.includes(item as string));
+      return value.every((item) => typeof item === 'string' && item !== '');
     case 'boolean':
       return typeof value === 'boolean';
     case 'path':

@@ -8,6 +8,7 @@ namespace adaptune {
 namespace {
 
 constexpr int64_t kSafe = (int64_t{1} << 53) - 1;  // Number.MAX_SAFE_INTEGER
+constexpr int64_t kMaxRank = 1024;
 
 float read_float(const Value& value, double low, double high) {
   return static_cast<float>(value.number(low, high));
@@ -94,6 +95,8 @@ Copy<int32_t> read_labels(const Value& value, int64_t texts, int64_t classes) {
 
 Plan read_plan(const Value& value, const EncoderConfig& config) {
   Plan plan;
+  // In the order of Target.
+  const std::vector<const char*> targets = {"query", "key", "value", "output", "up", "down"};
   const Value layers = value["layers"];
   const uint32_t count = layers.length(UINT32_MAX);
   ADAPTUNE_CHECK(count == config.layers, E_ARGUMENT, "expected %lld layers for %s but received %u",
@@ -104,6 +107,15 @@ Plan read_plan(const Value& value, const EncoderConfig& config) {
     planned.groups = read_indices(layer["groups"], config.kv_heads);
     planned.neurons = read_indices(layer["neurons"], config.feed_forward);
     planned.extras = layer["extras"].boolean();
+    const Value adapters = layer["adapters"];
+    for (uint32_t t = 0; !adapters.absent() && t < adapters.length(kTargets); ++t)
+      planned.adapters[static_cast<size_t>(adapters.at(t).choice(targets))] = true;
+  }
+  const Value lora = value["lora"];
+  if (!lora.absent()) {
+    plan.adapters.rank = lora["rank"].integer(1, kMaxRank);
+    plan.adapters.scale = read_float(lora["alpha"], 0, FLT_MAX) / static_cast<float>(plan.adapters.rank);
+    plan.adapters.dropout = read_float(lora["dropout"], 0, 1);
   }
   plan.embeddings = value["embeddings"].boolean();
   plan.new_rows_first = value["newRowsFirst"].integer(-1, config.vocabulary - 1);

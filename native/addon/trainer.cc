@@ -130,6 +130,18 @@ napi_value keep_prefix(const Call& call) {
       to_undefined);
 }
 
+napi_value merge_adapters(const Call& call) {
+  auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
+  Device& device = *trainer->base->device;
+  return start(
+      call.env, device, nullptr,
+      [trainer](const Engine&) {
+        trainer->trainer.merge_adapters();
+        return true;
+      },
+      to_undefined);
+}
+
 napi_value trainer_floor(const Call& call) {
   const auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
   int64_t floor = 0;
@@ -261,6 +273,7 @@ void add_trainer(napi_env env, napi_value exports) {
   add(env, exports, "headStep", rejecting<head_step>);
   add(env, exports, "freezeRows", rejecting<freeze_rows>);
   add(env, exports, "keepPrefix", rejecting<keep_prefix>);
+  add(env, exports, "mergeAdapters", rejecting<merge_adapters>);
   add(env, exports, "trainerFloor", throwing<trainer_floor>);
   add(env, exports, "trainerSlots", throwing<trainer_slots>);
   add(env, exports, "getSlot", rejecting<get_slot>);

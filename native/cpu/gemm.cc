@@ -100,6 +100,7 @@ TileOut tile_out(const GemmArgs& g, int64_t row, int64_t col) {
           g.residual.ld,
           g.pre.ld,
           g.grad_pre.ld,
+          g.scale,
           g.accumulate,
           static_cast<Curve>(g.activation),
           static_cast<Curve>(g.activation_grad)};

@@ -62,7 +62,9 @@ void dropout(const Context& context, const DropoutArgs& a) {
       const float* x = a.x.f32() + row * a.x.ld;
       float* y = a.y.f32() + row * a.y.ld;
       if (keep.threshold) {
-        isa.dropout(keep, static_cast<uint64_t>(row * width), width, x, y, mask + worker * words);
+        isa.dropout(keep, static_cast<uint64_t>(row * width), width, x, y, mask + worker * words, a.add);
+      } else if (a.add) {
+        isa.add_rows(y, x, nullptr, width, y);
       } else if (x != y) {
         std::copy(x, x + width, y);
       }

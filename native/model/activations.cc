@@ -81,6 +81,16 @@ Matrix take(Arena& arena, Shape shape) {
   return matrix(arena.take<float>(shape.rows * shape.cols), shape.rows, shape.cols);
 }
 
+// Where the gradient of an adapter is wanted.
+void take_adapted(Arena& arena, const LayerGradients& wanted, int64_t tokens, int64_t carried,
+                  LayerActivations& layer) {
+  for (size_t t = 0; t < kTargets; ++t) {
+    const int64_t rows = static_cast<Target>(t) <= Target::kValue ? tokens : carried;
+    const Matrix& a = wanted.adapters[t].a;
+    if (a) layer.adapted[t] = take(arena, {rows, a.rows});
+  }
+}
+
 // The rows of one table in all layers; `shared` holds one buffer a row, large enough for every layer.
 class Taker {
  public:
@@ -123,10 +133,12 @@ Activations take_activations(Arena& arena, const EncoderConfig& config, const Ba
     Readers readers;
     if (l >= floor) {
       const LayerGradients& wanted = gradients->layers[static_cast<size_t>(l)];
-      readers = {true, bool(wanted.qkv), bool(wanted.up)};
+      readers = {true, wanted.qkv || wanted.adapts(Target::kQuery, Target::kOutput),
+                 wanted.up || wanted.adapts(Target::kUp, Target::kDown)};
     }
     const bool cut = cls_only && l == config.layers - 1;
     const int64_t carried = cut ? sequences : tokens;
+    if (l >= floor) take_adapted(arena, gradients->layers[static_cast<size_t>(l)], tokens, carried, layer);
     taker.take_rows(kRows, shared, layer, readers, carried);
     layer.carried_input = layer.input, layer.carried_context = layer.context;
     if (cut) taker.take_rows(kCarriedRows, shared_carried, layer, readers, carried);

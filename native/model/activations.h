@@ -7,21 +7,22 @@ namespace adaptune {
 
 // R = rows behind the attention: T, or B where only the [CLS] rows are carried on.
 struct LayerActivations {
-  Matrix input;             // [T,H]
-  Matrix qkv;               // [T, (NH + 2 KVH) HD]
-  Matrix lse;               // [NH,T]
-  Matrix context;           // [T, NH HD]
-  Matrix carried_input;     // [R,H]      rows of input; input itself when R = T
-  Matrix carried_context;   // [R, NH HD] likewise
-  Matrix attention_sum;     // [R,H] what the norm behind the attention sees
-  Matrix attention_mean;    // [R,1]
-  Matrix attention_rstd;    // [R,1]
-  Matrix attention_output;  // [R,H]
-  Matrix pre;               // [R,F] before the activation
-  Matrix neurons;           // [R,F] behind it
-  Matrix mlp_sum;           // [R,H]
-  Matrix mlp_mean;          // [R,1]
-  Matrix mlp_rstd;          // [R,1]
+  Matrix input;               // [T,H]
+  Matrix qkv;                 // [T, (NH + 2 KVH) HD]
+  Matrix lse;                 // [NH,T]
+  Matrix context;             // [T, NH HD]
+  Matrix carried_input;       // [R,H]      rows of input; input itself when R = T
+  Matrix carried_context;     // [R, NH HD] likewise
+  Matrix attention_sum;       // [R,H] what the norm behind the attention sees
+  Matrix attention_mean;      // [R,1]
+  Matrix attention_rstd;      // [R,1]
+  Matrix attention_output;    // [R,H]
+  Matrix pre;                 // [R,F] before the activation
+  Matrix neurons;             // [R,F] behind it
+  Matrix mlp_sum;             // [R,H]
+  Matrix mlp_mean;            // [R,1]
+  Matrix mlp_rstd;            // [R,1]
+  PerTarget<Matrix> adapted;  // [T or R, r] what an adapter's second matrix reads
 };
 
 struct HeadActivations {

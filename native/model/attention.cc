@@ -23,13 +23,22 @@ AttentionArgs attention_args(const Pass& pass, int64_t layer) {
           .lse = a.lse.f32()};
 }
 
+constexpr Target kQkv[] = {Target::kQuery, Target::kKey, Target::kValue};
+
+// The columns of the fused query, key and value that a target gives.
+Matrix part_of(const Pass& pass, const Matrix& qkv, Target target) {
+  const QkvPart part = qkv_part(pass.config(), target);
+  return columns(qkv, part.first, part.count);
+}
+
 AddNorm output_args(const Pass& pass, int64_t layer) {
   const LayerWeights& w = pass.weights(layer);
   const LayerActivations& a = pass.saved.layers[layer];
   const Dropout dropout =
       pass.layer_dropout(pass.config().hidden_dropout, layer, LayerSite::kAttentionOutput);
   return {w.out,   w.out_bias,      w.attention_norm_gamma, w.attention_norm_beta,
-          dropout, a.attention_sum, a.attention_mean,       a.attention_rstd};
+          dropout, a.attention_sum, a.attention_mean,       a.attention_rstd,
+          layer,   Target::kOutput};
 }
 
 }  // namespace
@@ -38,6 +47,8 @@ void attention_forward(const Pass& pass, int64_t layer) {
   const LayerWeights& w = pass.weights(layer);
   const LayerActivations& a = pass.saved.layers[layer];
   pass.ops().gemm(pass.context(), {.a = a.input, .w = &w.qkv, .c = a.qkv, .bias = w.qkv_bias});
+  for (const Target target : kQkv)
+    adapter_forward(pass, layer, target, a.input, part_of(pass, a.qkv, target), true);
   pass.ops().attention_fwd(pass.context(), attention_args(pass, layer));
   if (!pass.carries_all(layer)) {
     // The first token of each text is its [CLS], so the offsets are the rows' index.
@@ -61,10 +72,12 @@ void attention_backward(const Pass& pass, int64_t layer, const Matrix& d, const 
                                         g.attention_norm_gamma, g.attention_norm_beta);
   linear_gradients(pass.engine, dout, a.carried_context, {g.out_bias, g.out, nullptr, g.out_columns},
                    accumulate);
-  if (!dx && !g.qkv && !g.qkv_bias) return;
+  const bool further = dx || g.qkv || g.qkv_bias || g.adapts(Target::kQuery, Target::kValue);
+  const Matrix dcarried = further ? pass.scratch(d.rows, a.context.cols) : Matrix{};
+  if (further) ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dout, .w = &w.out, .c = dcarried});
+  adapter_backward(pass, layer, Target::kOutput, dout, a.carried_context, dcarried, true);
+  if (!further) return;
 
-  const Matrix dcarried = pass.scratch(d.rows, a.context.cols);
-  ops.gemm(context, {.kind = GemmKind::kInputGrad, .a = dout, .w = &w.out, .c = dcarried});
   Matrix dcontext = dcarried;
   if (!carries_all) {
     dcontext = pass.scratch(a.context.rows, a.context.cols);
@@ -74,14 +87,16 @@ void attention_backward(const Pass& pass, int64_t layer, const Matrix& d, const 
   const Matrix dqkv = pass.scratch(a.qkv.rows, a.qkv.cols);
   ops.attention_bwd(context, {attention_args(pass, layer), dcontext, dqkv});
   linear_gradients(pass.engine, dqkv, a.input, {g.qkv_bias, g.qkv, g.qkv_rows, nullptr}, accumulate);
-  if (!dx) return;
-  ops.gemm(context, {.kind = GemmKind::kInputGrad,
-                     .a = dqkv,
-                     .w = &w.qkv,
-                     .c = dx,
-                     .residual = carries_all ? d : Matrix{}});
-  if (!carries_all)
+  if (dx)
+    ops.gemm(context, {.kind = GemmKind::kInputGrad,
+                       .a = dqkv,
+                       .w = &w.qkv,
+                       .c = dx,
+                       .residual = carries_all ? d : Matrix{}});
+  if (dx && !carries_all)
     ops.gather_rows(context, {.x = dx, .index = pass.batch.offsets, .y = d, .add_back = true});
+  for (const Target target : kQkv)
+    adapter_backward(pass, layer, target, part_of(pass, dqkv, target), a.input, dx, true);
 }
 
 }  // namespace adaptune

@@ -6,6 +6,7 @@ void add_norm_forward(const Pass& pass, const AddNorm& a, const Matrix& x, const
                       const Matrix& y) {
   const Matrix product = a.sum ? a.sum : y;
   pass.ops().gemm(pass.context(), {.a = x, .w = &a.w, .c = product, .bias = a.bias});
+  adapter_forward(pass, a.layer, a.target, x, product, true);
   pass.ops().norm_fwd(pass.context(), {.x = product,
                                        .residual = residual,
                                        .dropout = a.dropout,
@@ -54,7 +55,8 @@ void block_forward(const Pass& pass, int64_t layer, const Matrix& out) {
 
 void block_backward(const Pass& pass, int64_t layer, const Matrix& d, const Matrix& dx) {
   const LayerGradients& g = pass.wanted(layer);
-  const bool attention = dx || g.qkv || g.out || g.qkv_bias || g.out_bias || g.attention_norm_gamma;
+  const bool attention = dx || g.qkv || g.out || g.qkv_bias || g.out_bias || g.attention_norm_gamma ||
+                         g.adapts(Target::kQuery, Target::kOutput);
   mlp_backward(pass, layer, d, attention);
   if (attention) attention_backward(pass, layer, d, dx);
 }

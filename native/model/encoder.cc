@@ -14,7 +14,8 @@ void layer_done(const Engine& engine) {
 
 bool any(const LayerGradients& g) {
   return g.qkv || g.out || g.up || g.down || g.qkv_bias || g.out_bias || g.up_bias || g.down_bias ||
-         g.attention_norm_gamma || g.attention_norm_beta || g.mlp_norm_gamma || g.mlp_norm_beta;
+         g.attention_norm_gamma || g.attention_norm_beta || g.mlp_norm_gamma || g.mlp_norm_beta ||
+         g.adapts(Target::kQuery, Target::kDown);
 }
 
 }  // namespace

@@ -2,9 +2,13 @@
 #pragma once
 #include <vector>
 
-#include "model/config.h"
+#include "model/adapters.h"
 
 namespace adaptune {
+
+struct AdapterGradients {
+  Matrix a, b;  // [r, in], [out, r]
+};
 
 // Matrices hold the selected units only; a null index means all of them. Vectors are never cut.
 struct LayerGradients {
@@ -17,6 +21,14 @@ struct LayerGradients {
   float *qkv_bias = nullptr, *out_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
   float *attention_norm_gamma = nullptr, *attention_norm_beta = nullptr;
   float *mlp_norm_gamma = nullptr, *mlp_norm_beta = nullptr;
+  PerTarget<AdapterGradients> adapters;
+
+  // Is the gradient of an adapter wanted, from the first target to the last?
+  bool adapts(Target first, Target last) const {
+    for (size_t t = static_cast<size_t>(first); t <= static_cast<size_t>(last); ++t)
+      if (adapters[t].a) return true;
+    return false;
+  }
 };
 
 struct Gradients {

@@ -28,6 +28,12 @@ Parameter* Model::find(const std::string& name) {
   return nullptr;
 }
 
+QkvPart qkv_part(const EncoderConfig& c, Target target) {
+  const int64_t queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
+  if (target == Target::kQuery) return {0, queries};
+  return {target == Target::kKey ? queries : queries + keys, keys};
+}
+
 void Model::touch() {
   for (Parameter& parameter : parameters_)
     if (parameter.weight) ++parameter.weight->version;

@@ -1,8 +1,9 @@
 // Parameters of an encoder with a classifier head, and its forward pass for inference.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
-#include "model/config.h"
+#include "model/adapters.h"
 #include "tensor/weight.h"
 
 namespace adaptune {
@@ -36,6 +37,8 @@ class Model {
   Weight pooler, classifier;  // [H,H] [C,H]
   float *pooler_bias, *classifier_bias;
   uint64_t revision = 0;  // counts writes that are no training step: what was computed before is stale
+  // Of the trainer that holds them too, until they are merged; null: none. Every pass applies them.
+  std::shared_ptr<Adapters> adapters;
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   Parameter* find(const std::string& name);  // null when unknown
@@ -62,6 +65,12 @@ struct Monitor {
   void* data;
 };
 
+// Rows (of values, columns of results) of the fused query, key and value.
+struct QkvPart {
+  int64_t first, count;
+};
+QkvPart qkv_part(const EncoderConfig& config, Target target);
+
 // What one step or one forward call needs besides the model.
 struct Engine {
   const Ops* ops;
@@ -73,5 +82,8 @@ struct Engine {
 // Inference, dropout off. out: [B, C or H], [T,H] of kHidden. Bitwise the same for a text alone and in any
 // batch.
 void infer(const Engine& engine, const Model& model, const Batch& batch, Output output, Matrix out);
+
+// Adds each adapter's product to its matrix and removes the adapters: up to rounding the same model.
+void merge_adapters(const Engine& engine, Model& model);
 
 }  // namespace adaptune

@@ -12,6 +12,10 @@ constexpr uint32_t layer_site(int64_t layer, LayerSite site) {
   return 3 * static_cast<uint32_t>(layer) + static_cast<uint32_t>(site);
 }
 constexpr uint32_t classifier_site(const EncoderConfig& c) { return 3 * static_cast<uint32_t>(c.layers) + 1; }
+constexpr uint32_t adapter_site(const EncoderConfig& c, int64_t layer, Target target) {
+  return classifier_site(c) + 1 + static_cast<uint32_t>(kTargets) * static_cast<uint32_t>(layer) +
+         static_cast<uint32_t>(target);
+}
 
 // Masks of a training step; off in inference, in calibration, and in layers that backward does not enter.
 struct DropoutPlan {
@@ -46,6 +50,15 @@ struct Pass {
   bool carries_all(int64_t layer) const { return !cls_only || layer + 1 < config().layers; }
   Dropout layer_dropout(float p, int64_t layer, LayerSite site) const {
     return layer >= floor ? dropout.at(p, layer_site(layer, site)) : Dropout{};
+  }
+  const Adapter* adapter(int64_t layer, Target target) const {  // null: none
+    if (!model.adapters) return nullptr;
+    const Adapter& found = model.adapters->layers[static_cast<size_t>(layer)][static_cast<size_t>(target)];
+    return found ? &found : nullptr;
+  }
+  Dropout adapter_dropout(int64_t layer, Target target) const {
+    if (layer < floor) return {};
+    return dropout.at(model.adapters->settings.dropout, adapter_site(config(), layer, target));
   }
   Matrix scratch(int64_t rows, int64_t cols) const { return adaptune::scratch(engine, rows, cols); }
   // What the lowest layer of the range reads: [T,H]; the [CLS] states [B,H] when the range is empty.
@@ -86,12 +99,21 @@ void attention_backward(const Pass& pass, int64_t layer, const Matrix& d, const 
 void mlp_forward(const Pass& pass, int64_t layer, const Matrix& out);  // attention_output to out
 void mlp_backward(const Pass& pass, int64_t layer, const Matrix& d, bool input_gradient);  // in place
 
+// What the adapter of a matrix, if there is one, adds to y = x W^T, or sets it to; and to dx, which may be
+// absent, from dy. Returns whether y, or dx, was written.
+bool adapter_forward(const Pass& pass, int64_t layer, Target target, const Matrix& x, const Matrix& y,
+                     bool add);
+bool adapter_backward(const Pass& pass, int64_t layer, Target target, const Matrix& dy, const Matrix& x,
+                      const Matrix& dx, bool add);
+
 // y = norm(dropout(x W^T + bias) + residual), x W^T + bias + residual saved in sum unless absent
 struct AddNorm {
   const Weight& w;
   const float *bias, *gamma, *beta;
   Dropout dropout;
   Matrix sum, mean, rstd;
+  int64_t layer;
+  Target target;  // W, with its adapter
 };
 void add_norm_forward(const Pass& pass, const AddNorm& a, const Matrix& x, const Matrix& residual,
                       const Matrix& y);

@@ -173,7 +173,7 @@ void dropout(const Context& context, const DropoutArgs& a) {
   check.matrix("x", a.x, shape(a.x));
   check.matrix("y", a.y, shape(a.x));
   check.require(a.dropout.p >= 0 && a.dropout.p < 1, "p in [0, 1)");
-  check.apart("x and y", a.x, a.y, true);
+  check.apart("x and y", a.x, a.y, !a.add);
   inner(context).dropout(inner_context(context), a);
 }
 

@@ -44,7 +44,7 @@ enum class GemmKind : uint8_t {
   kWeightGrad,  // C[M,N] = A[T,M]^T * B[T,N]         a = dy, b = x (either may be gathered by columns)
 };
 
-// Epilogue, in this order, on v = the finished sum:
+// Epilogue, in this order, on v = scale * the finished sum:
 //   v += bias[n]; v += residual[m,n];  pre[m,n] = v;  v = activation(v);
 //   v *= gradient of `activation_grad` at grad_pre[m,n];  C = accumulate ? C + v : v;  then moments(C).
 // For kTanh the gradient is taken from the *output*: grad_pre holds y, factor 1 - y^2.
@@ -57,6 +57,7 @@ struct GemmArgs {
   const int32_t* b_columns = nullptr;  // kWeightGrad: N columns of b, ascending; null = all
   Matrix c;
   bool accumulate = false;
+  float scale = 1;
   const float* bias = nullptr;  // [N]
   Matrix residual = {};         // [M,N] or absent; may alias c
   Matrix pre = {};              // [M,N] or absent: pre-activation, saved for backward
@@ -135,10 +136,11 @@ struct AttentionBwdArgs {
   Matrix dqkv;        // [T, (NH + 2 KVH) HD], overwritten
 };
 
-// y = mask(x), its own backward; x and y may be the same.
+// y = mask(x), its own backward; x and y may be the same. add: y += mask(x), and they are not.
 struct DropoutArgs {
   Matrix x, y;
   Dropout dropout;
+  bool add = false;
 };
 
 // loss += scale * sum_b weight[b] * CE(logits[b], label[b]);  dlogits = scale * weight * (softmax - onehot)

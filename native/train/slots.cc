@@ -11,7 +11,7 @@ namespace {
 using Long = long long;  // what %lld prints
 
 // What asks for a row, and its learning rate.
-enum class Part : uint8_t { kHead, kGroups, kNeurons, kExtras, kEmbeddings, kNewRows };
+enum class Part : uint8_t { kHead, kGroups, kNeurons, kExtras, kAdapters, kEmbeddings, kNewRows };
 
 // Which part of the tensor trains.
 enum class Cut : uint8_t {
@@ -25,9 +25,17 @@ enum class Cut : uint8_t {
   kNewTokens,   // and the rest
 };
 
+// One of the two matrices of an adapter.
+struct AdapterHome {
+  Target target;
+  Matrix AdapterGradients::*gradient;
+  Weight Adapter::*weight;
+};
+constexpr AdapterHome home_a(Target target) { return {target, &AdapterGradients::a, &Adapter::a}; }
+constexpr AdapterHome home_b(Target target) { return {target, &AdapterGradients::b, &Adapter::b}; }
 // Where backward looks for the gradient. Rows of the same home follow one another, and so do their gradients.
 using Home = std::variant<Matrix Gradients::*, float * Gradients::*,  //
-                          Matrix LayerGradients::*, float * LayerGradients::*>;
+                          Matrix LayerGradients::*, float * LayerGradients::*, AdapterHome>;
 
 struct Row {
   const char* name;  // of a layer's tensor: after "encoder.layer.N."
@@ -57,6 +65,18 @@ constexpr Row kRows[] = {
     {"output.dense.bias", Part::kExtras, Cut::kAll, &LayerGradients::down_bias},
     {"output.LayerNorm.weight", Part::kExtras, Cut::kAll, &LayerGradients::mlp_norm_gamma},
     {"output.LayerNorm.bias", Part::kExtras, Cut::kAll, &LayerGradients::mlp_norm_beta},
+    {"attention.self.query.lora_A.weight", Part::kAdapters, Cut::kAll, home_a(Target::kQuery)},
+    {"attention.self.query.lora_B.weight", Part::kAdapters, Cut::kAll, home_b(Target::kQuery)},
+    {"attention.self.key.lora_A.weight", Part::kAdapters, Cut::kAll, home_a(Target::kKey)},
+    {"attention.self.key.lora_B.weight", Part::kAdapters, Cut::kAll, home_b(Target::kKey)},
+    {"attention.self.value.lora_A.weight", Part::kAdapters, Cut::kAll, home_a(Target::kValue)},
+    {"attention.self.value.lora_B.weight", Part::kAdapters, Cut::kAll, home_b(Target::kValue)},
+    {"attention.output.dense.lora_A.weight", Part::kAdapters, Cut::kAll, home_a(Target::kOutput)},
+    {"attention.output.dense.lora_B.weight", Part::kAdapters, Cut::kAll, home_b(Target::kOutput)},
+    {"intermediate.dense.lora_A.weight", Part::kAdapters, Cut::kAll, home_a(Target::kUp)},
+    {"intermediate.dense.lora_B.weight", Part::kAdapters, Cut::kAll, home_b(Target::kUp)},
+    {"output.dense.lora_A.weight", Part::kAdapters, Cut::kAll, home_a(Target::kDown)},
+    {"output.dense.lora_B.weight", Part::kAdapters, Cut::kAll, home_b(Target::kDown)},
     {"embeddings.position_embeddings.weight", Part::kEmbeddings, Cut::kAll, &Gradients::position},
     {"embeddings.token_type_embeddings.weight", Part::kEmbeddings, Cut::kAll, &Gradients::type},
     {"embeddings.LayerNorm.weight", Part::kEmbeddings, Cut::kAll, &Gradients::embedding_norm_gamma},
@@ -67,7 +87,8 @@ constexpr Row kRows[] = {
 
 bool per_layer(const Row& row) {
   return std::holds_alternative<Matrix LayerGradients::*>(row.home) ||
-         std::holds_alternative<float * LayerGradients::*>(row.home);
+         std::holds_alternative<float * LayerGradients::*>(row.home) ||
+         std::holds_alternative<AdapterHome>(row.home);
 }
 
 bool asked_for(const Row& row, const Plan& plan, const LayerPlan* layer) {
@@ -80,6 +101,8 @@ bool asked_for(const Row& row, const Plan& plan, const LayerPlan* layer) {
       return !layer->neurons.empty();
     case Part::kExtras:
       return layer->extras;
+    case Part::kAdapters:
+      return layer->adapters[static_cast<size_t>(std::get<AdapterHome>(row.home).target)];
     case Part::kEmbeddings:
       return plan.embeddings;
     case Part::kNewRows:
@@ -146,6 +169,7 @@ Slot make_slot(const Row& row, const Parameter& parameter, const Plan& plan, con
   slot.w = parameter.values;
   slot.weight = parameter.weight;
   slot.decays = slot.group == Group::kUnits && parameter.rank == 2;
+  slot.adapter = row.part == Part::kAdapters;
   switch (row.cut) {
     case Cut::kAll:
       break;
@@ -199,6 +223,9 @@ struct Bind {
   void operator()(T LayerGradients::*home) const {
     bind(layer->*home);
   }
+  void operator()(const AdapterHome& home) const {
+    bind(layer->adapters[static_cast<size_t>(home.target)].*home.gradient);
+  }
 };
 
 const int32_t* index_or_null(const std::vector<int32_t>& indices) {
@@ -222,6 +249,21 @@ void for_each_row(const Plan& plan, F&& visit) {
   }
 }
 
+// The tensor of a row: of the model, or of its adapters.
+Parameter tensor_of(Model& model, const Row& row, int64_t layer) {
+  const std::string prefix = layer < 0 ? "" : "encoder.layer." + std::to_string(layer) + ".";
+  const AdapterHome* home = std::get_if<AdapterHome>(&row.home);
+  if (home) {
+    ADAPTUNE_CHECK(model.adapters, E_ARGUMENT, "expected a model with the adapters of the plan");
+    Adapter& adapter = model.adapters->layers[static_cast<size_t>(layer)][static_cast<size_t>(home->target)];
+    Weight& weight = adapter.*home->weight;
+    return {prefix + row.name, weight.values, 2, &weight};
+  }
+  const Parameter* parameter = model.find(prefix + row.name);
+  ADAPTUNE_CHECK(parameter, E_INTERNAL, "expected a parameter %s%s", prefix.c_str(), row.name);
+  return *parameter;
+}
+
 }  // namespace
 
 SlotList list_slots(Model& model, const Plan& plan) {
@@ -231,11 +273,8 @@ SlotList list_slots(Model& model, const Plan& plan) {
 
   int64_t floats = 0;
   for_each_row(plan, [&](const Row& row, int64_t layer) {
-    const std::string prefix = layer < 0 ? "" : "encoder.layer." + std::to_string(layer) + ".";
-    const Parameter* parameter = model.find(prefix + row.name);
-    ADAPTUNE_CHECK(parameter, E_INTERNAL, "expected a parameter %s%s", prefix.c_str(), row.name);
     const UnitIndices* units = layer < 0 ? nullptr : &list.units[static_cast<size_t>(layer)];
-    list.slots.push_back(make_slot(row, *parameter, plan, units));
+    list.slots.push_back(make_slot(row, tensor_of(model, row, layer), plan, units));
     floats += list.slots.back().compact_rows * list.slots.back().compact_cols;
   });
 

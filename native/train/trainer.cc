@@ -55,11 +55,34 @@ Buffer place_state(Slot* begin, Slot* end) {
   return buffer;
 }
 
+// The plan's adapters, given to the model; null without any.
+std::shared_ptr<Adapters> attach_adapters(Model& model, const Plan& plan) {
+  ADAPTUNE_CHECK(model.adapters.use_count() <= 1, E_ARGUMENT,
+                 "expected a model without another trainer's adapters: close that trainer, or merge them");
+  model.adapters.reset();
+  std::vector<PerTarget<bool>> wanted;
+  bool any = false;
+  for (const LayerPlan& layer : plan.layers) {
+    wanted.push_back(layer.adapters);
+    for (const bool adapter : layer.adapters) any = any || adapter;
+  }
+  if (!any) return nullptr;
+  const AdapterSettings& settings = plan.adapters;
+  ADAPTUNE_CHECK(settings.rank >= 1, E_ARGUMENT, "expected a rank of at least 1 but received %lld",
+                 Long{settings.rank});
+  ADAPTUNE_CHECK(settings.dropout >= 0 && settings.dropout < 1, E_ARGUMENT,
+                 "expected a dropout of adapters in [0, 1) but received %g", double(settings.dropout));
+  ADAPTUNE_CHECK(Long{model.config.layers} == static_cast<Long>(wanted.size()), E_ARGUMENT,
+                 "expected a plan of %lld layers but received %zu", Long{model.config.layers}, wanted.size());
+  return model.adapters = std::make_shared<Adapters>(model.config, settings, wanted);
+}
+
 }  // namespace
 
 Trainer::Trainer(const Engine& engine, Model& model, const Plan& plan)
     : engine_(engine),
       model_(model),
+      adapters_(attach_adapters(model, plan)),
       list_(list_slots(model, plan)),
       head_(plan.head),
       rows_active_(plan.new_rows_first >= 0) {
@@ -96,6 +119,14 @@ void Trainer::freeze_rows() {
 void Trainer::keep_prefix(int64_t texts, size_t bytes) {
   prefix_ = PrefixCache();  // frees before it allocates
   if (texts > 0) prefix_ = PrefixCache(texts, bytes);
+}
+
+void Trainer::merge_adapters() {
+  if (!adapters_) return;
+  adaptune::merge_adapters(engine_, model_);
+  std::erase_if(list_.slots, [&](const Slot& slot) { return slot.adapter; });
+  for (LayerGradients& layer : list_.gradients.layers) layer.adapters = {};
+  adapters_.reset();
 }
 
 StepResult Trainer::step(const Batch& batch, const int32_t* labels, const float* weights,

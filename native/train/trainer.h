@@ -11,19 +11,21 @@
 
 namespace adaptune {
 
-// What trains, per layer. A layer below the floor has both lists empty and extras false.
+// What trains, per layer. A layer below the floor trains nothing.
 struct LayerPlan {
-  std::vector<int32_t> groups;   // attention groups (kv head with its query heads), ascending
-  std::vector<int32_t> neurons;  // feed-forward neurons, ascending
-  bool extras = false;           // all biases and both LayerNorms
+  std::vector<int32_t> groups;    // attention groups (kv head with its query heads), ascending
+  std::vector<int32_t> neurons;   // feed-forward neurons, ascending
+  bool extras = false;            // all biases and both LayerNorms
+  PerTarget<bool> adapters = {};  // low-rank ones, with the settings of the plan
 };
 
-// A new slot (low-rank adapters later) is a new field here and a new row of the slot list, nothing else.
+// A new slot is a new field here and a new row of the slot list, nothing else.
 struct Plan {
   std::vector<LayerPlan> layers;
   bool embeddings = false;      // word, position, type tables and the embedding LayerNorm (`full`)
   int64_t new_rows_first = -1;  // rows [first, V) of the word table train while rows_active; -1: none
   bool head = true;             // pooler and classifier
+  AdapterSettings adapters;     // where layers have any
 };
 
 enum class Group : uint8_t { kUnits, kHead, kRows };  // learning-rate groups; `full`'s embeddings are kUnits
@@ -37,6 +39,7 @@ struct Slot {
   std::vector<int32_t> rows, columns;  // selected indices of w; empty = all
   int64_t compact_rows, compact_cols;
   bool decays;        // subject to weight decay
+  bool adapter;       // of a low-rank adapter, not of the model
   Matrix grad, m, v;  // [compact_rows, compact_cols]; views of one flat buffer each
   int64_t t = 0;      // AdamW steps done
 };
@@ -72,7 +75,8 @@ struct SlotList {
   Gradients gradients;             // views of flat and of units
 };
 
-// One trainer at a time may change a model. What does not fit the plan or the model is E_ARGUMENT.
+// One trainer at a time may change a model. What does not fit the plan or the model is E_ARGUMENT. Adapters
+// are 0 until their slots are set; what a trainer did not merge stays with the model until the next trainer.
 class Trainer {
  public:
   Trainer(const Engine& engine, Model& model, const Plan& plan);
@@ -90,6 +94,8 @@ class Trainer {
   // there for texts that it met before; what they train stays the same to the bit. While new rows or layer 0
   // train there is nothing to keep. 0 texts: frees all.
   void keep_prefix(int64_t texts, size_t bytes);
+  // Ends the training of adapters: they become part of their matrices.
+  void merge_adapters();
   bool rows_active() const;
   int64_t floor() const;  // lowest layer that backward enters now; layers.size() when none, -1 = embeddings
   const std::vector<Slot>& slots() const { return list_.slots; }
@@ -101,6 +107,7 @@ class Trainer {
 
   Engine engine_;
   Model& model_;
+  std::shared_ptr<Adapters> adapters_;  // that slots view; null: none
   SlotList list_;
   Buffer state_, row_state_;  // m and v of everything but the new rows, and of the new rows
   PrefixCache prefix_;

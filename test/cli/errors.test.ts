@@ -28,7 +28,7 @@ const CASES: Case[] = [
     'train --method ful',
     2,
     'E_ARGUMENT',
-    /^expected one of adapt, random, layers, full, frozen for --method but received "ful"$/,
+    /^expected one of adapt, random, layers, lora, full, frozen for --method but received "ful"$/,
   ],
   ['train --new-tokens many', 2, 'E_ARGUMENT', /or "auto" for --new-tokens/],
   ['train --seed', 2, 'E_ARGUMENT', /^expected a value after --seed/],

@@ -1,10 +1,12 @@
 /** The committed PyTorch fixtures (test/fixtures/make_fixtures.py says what they hold) and the rule that judges against them. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { AdapterSettings, AdapterTarget } from '../../lib/native/adapters.js';
 import type { EncoderConfig, NativePlan, PackedBatch } from '../../lib/native/binding.js';
 
 export interface PlanJson {
-  layers: { groups: number[]; neurons: number[]; extras: boolean }[];
+  layers: { groups: number[]; neurons: number[]; extras: boolean; adapters?: AdapterTarget[] | undefined }[];
+  lora?: AdapterSettings | undefined;
   embeddings: boolean;
   newRowsFirst: number;
   head: boolean;
@@ -24,9 +26,8 @@ interface Tensor {
   values: Values;
 }
 
-export interface Fixture {
-  config: EncoderConfig;
-  runs: Record<string, Run>;
+/** Results of PyTorch, and by how much its own 32-bit floats miss them. */
+export interface Judged {
   /** Most elements of a parameter that a run stores. */
   sample: number;
   tensors: Map<string, Tensor>;
@@ -36,11 +37,25 @@ export interface Fixture {
   conditions: Record<string, number>;
 }
 
+export interface Fixture extends Judged {
+  config: EncoderConfig;
+  runs: Record<string, Run>;
+}
+
 export const WIDTHS = [16, 32, 64] as const;
 const ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array } as const;
 
-export function readFixture(width: (typeof WIDTHS)[number]): Fixture {
-  const path = new URL(`../../../test/fixtures/bert-${width}.safetensors`, import.meta.url);
+export const readFixture = (width: (typeof WIDTHS)[number]): Fixture =>
+  readFile(`bert-${width}.safetensors`) as Fixture;
+
+/** Runs with adapters on the model and the batches of `bert-16` (test/fixtures/make_lora_fixture.py). */
+export interface LoraFixture extends Judged {
+  runs: Record<string, { lora: AdapterSettings & { targets: AdapterTarget[] }; lr: Run['lr']; clip: number }>;
+}
+export const readLoraFixture = (): LoraFixture => readFile('lora-16.safetensors') as LoraFixture;
+
+function readFile(name: string): Judged {
+  const path = new URL(`../../../test/fixtures/${name}`, import.meta.url);
   const bytes = readFileSync(fileURLToPath(path));
   const headerLength = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<
@@ -54,10 +69,10 @@ export function readFixture(width: (typeof WIDTHS)[number]): Fixture {
     const data = Uint8Array.from(bytes.subarray(8 + headerLength + begin, 8 + headerLength + end));
     tensors.set(name, { shape, values: new ARRAYS[dtype](data.buffer) });
   }
-  return { ...(JSON.parse(__metadata__.fixture) as Omit<Fixture, 'tensors'>), tensors };
+  return { ...(JSON.parse(__metadata__.fixture) as Omit<Judged, 'tensors'>), tensors };
 }
 
-export function values(fixture: Fixture, key: string): Values {
+export function values(fixture: Judged, key: string): Values {
   const tensor = fixture.tensors.get(key);
   if (!tensor) throw new Error(`the fixture has no ${key}`);
   return tensor.values;
@@ -74,10 +89,11 @@ export function batchOf(fixture: Fixture, index: number): { batch: PackedBatch; 
 }
 
 export function nativePlan(plan: PlanJson): NativePlan {
-  const layers = plan.layers.map(({ groups, neurons, extras }) => {
-    return { groups: Int32Array.from(groups), neurons: Int32Array.from(neurons), extras };
+  const layers = plan.layers.map(({ groups, neurons, extras, adapters = [] }) => {
+    return { groups: Int32Array.from(groups), neurons: Int32Array.from(neurons), extras, adapters };
   });
-  return { ...plan, layers };
+  const { lora, ...rest } = plan;
+  return { ...rest, layers, ...(lora && { lora }) };
 }
 
 /** Flat indices, ascending, of the elements of a parameter that a plan trains (new rows included). */
@@ -112,7 +128,7 @@ export function trainedElements(
 const yes = () => true;
 
 /** The stored sample of a run's trained elements. */
-export function sampled(fixture: Fixture, current: Float32Array, trained: number[]): Float32Array {
+export function sampled(fixture: Judged, current: Float32Array, trained: number[]): Float32Array {
   const stride = Math.ceil(trained.length / fixture.sample) | 1;
   return Float32Array.from({ length: Math.ceil(trained.length / stride) }, (_, i) => current[trained[i * stride]!]!);
 }
@@ -149,7 +165,7 @@ function withoutWorst(x: Float32Array, r: Values, most: number): Float32Array {
 
 /** Passes when the error is at most twice PyTorch's own in fp32; returns a line that says so otherwise. lr: of the weights. */
 export function judge(
-  fixture: Fixture,
+  fixture: Judged,
   key: string,
   x: ArrayLike<number>,
   { step, lr }: { step?: number | undefined; lr?: number } = {},

@@ -36,6 +36,7 @@ struct Product {
   int64_t gap = 0;  // between rows of every matrix
   bool bias = false, residual = false, alias = false, pre = false, accumulate = false, moments = false;
   bool gather_a = false, gather_b = false, keep = true;
+  float scale = 1;
   Activation activation = Activation::kNone, gradient = Activation::kNone;
 };
 
@@ -60,7 +61,7 @@ Results product(const Ops& ops, const Context& context, GemmKind kind, const Pro
   Weight w;
   w.values = b, w.keep_packs = p.keep;
   GemmArgs g;
-  g.kind = kind, g.a = a, g.c = c, g.accumulate = p.accumulate;
+  g.kind = kind, g.a = a, g.c = c, g.accumulate = p.accumulate, g.scale = p.scale;
   if (weights) {
     g.b = b;
     if (p.gather_a) g.a_columns = a_columns.data();
@@ -125,6 +126,16 @@ void add_products(std::vector<Case>& cases) {
        .moments = true,
        .gather_a = true,
        .activation = tanh},
+      {.name = "low rank", .m = 45, .n = 8, .k = 384, .gap = 1, .scale = 2},
+      {.name = "from low rank", .m = 45, .n = 384, .k = 8, .gap = 1, .accumulate = true, .keep = false},
+      {.name = "scaled",
+       .m = 30,
+       .n = 60,
+       .k = 500,
+       .bias = true,
+       .residual = true,
+       .accumulate = true,
+       .scale = 0.3f},
       {.name = "gelu gradient", .m = 100, .n = 130, .k = 60, .gather_b = true, .gradient = gelu},
       {.name = "tanh gradient",
        .m = 70,
@@ -253,7 +264,10 @@ Results dropout(const Ops& ops, const Context& context, int64_t rows, int64_t wi
   x.randomize(random);
   ops.dropout(context, {x, y, {p, 0x123456789ABCDEFu, 77, 3}});
   ops.dropout(context, {x, x, {p, 1, 2, 3}});
-  return {{"y", y.values(), 0}, {"in place", x.values(), 0}};
+  Tensor sum(rows, width, 3);
+  sum.randomize(random);
+  ops.dropout(context, {x, sum, {p, 3, 2, 1}, true});
+  return {{"y", y.values(), 0}, {"in place", x.values(), 0}, {"added", sum.values(), 1}};
 }
 
 Results loss(const Ops& ops, const Context& context, int64_t texts, int64_t classes, bool weighted) {

@@ -1,7 +1,7 @@
 /** Hostile values for every argument, and every field of it, of every function of the addon (RELIABILITY 4, 43). */
 import { expect } from 'chai';
 import { AdaptuneError } from '../../lib/errors.js';
-import { binding, type Binding } from '../../lib/native/binding.js';
+import { binding, type Binding, type NativePlan } from '../../lib/native/binding.js';
 import type { KernelArguments, KernelName } from '../../lib/native/kernels.js';
 import { BATCH, CONFIG, LABELS, PLAN, STEP, open, type Tiny } from './tiny.js';
 
@@ -138,6 +138,12 @@ async function otherHandles(): Promise<unknown[]> {
   ];
 }
 
+const ADAPTED: NativePlan = {
+  ...PLAN,
+  layers: PLAN.layers.map((layer) => ({ ...layer, adapters: ['query', 'down'] })),
+  lora: { rank: 2, alpha: 4, dropout: 0.1 },
+};
+
 /** Functions that read no argument. */
 const WITHOUT_ARGUMENTS = ['systemInfo', 'errorCodes', 'memory', 'createToken'] satisfies (keyof Binding)[];
 
@@ -249,6 +255,7 @@ describe('hostile values', function () {
       ['headStep', [trainer, new Float32Array(CONFIG.hidden * 2), LABELS, STEP]],
       ['keepPrefix', [trainer, 2, 4096]],
       ['freezeRows', [trainer]],
+      ['mergeAdapters', [trainer]],
       ['trainerFloor', [trainer]],
       ['trainerSlots', [trainer]],
       ['getSlot', [trainer, 0, 'm']],
@@ -264,6 +271,8 @@ describe('hostile values', function () {
       ['cancel', [binding().createToken()]],
       ['progress', [token]],
       ['close', [binding().createToken()]],
+      // The first one that is taken keeps the model to itself.
+      ['createTrainer', [model, ADAPTED]],
     ];
   });
   before(async () => {

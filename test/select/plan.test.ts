@@ -52,6 +52,19 @@ describe('select/cost', () => {
     );
   });
 
+  it('counts adapters beside frozen matrices, all the way down', () => {
+    const nothing = wholeSelection(config, false);
+    const through = forward + top.backward + bottom.backward - 6144;
+    // Rank 2, matrices of 8 x 8: three passes over both factors, without the input's gradient in the lowest layer.
+    const attention = 2 * (2 * 16 * 2) * (3 * 16 - 8 + 3 * 16);
+    const usual = predictCost(config, nothing, plain, false, { rank: 2, targets: ['query', 'value'] });
+    expect(usual).to.be.closeTo((through + attention) / (3 * forward), 1e-12);
+    // 8 x 32, in the top layer for [CLS] alone.
+    const up = 2 * (16 + 2) * 2 * 3 * 40;
+    const more = predictCost(config, nothing, plain, false, { rank: 2, targets: ['query', 'value', 'up'] });
+    expect(more - usual).to.be.closeTo(up / (3 * forward), 1e-12);
+  });
+
   it('adds the token phase, shorter texts, head fit and calibration', () => {
     const all = top.backward + bottom.backward;
     const none = wholeSelection(config, false);
@@ -223,6 +236,18 @@ describe('select/plan', () => {
     expect(plan).to.include({ method: 'layers', floor: 0, embeddings: false });
     expect(plan.counts).to.include({ trainable: 2 * 768 + 2 * extras + head, encoderTrainable: 2 * 768 });
     expect(plan.predictedCost).to.be.closeTo(predictCost(three, selection, plain), 1e-12);
+  });
+
+  it('trains adapters, which are no parameters of the model', () => {
+    const lora = { rank: 2, alpha: 4, dropout: 0.1, targets: ['query' as const, 'down' as const] };
+    const plan = makePlan(config, { ...request, method: 'lora', lora, newRowsFirst: -1 });
+    const layer = { groups: [], neurons: [], extras: false, adapters: ['query', 'down'] };
+    expect(plan.layers).to.deep.equal([layer, layer]);
+    expect(plan).to.deep.include({ method: 'lora', floor: 0, lora: { rank: 2, alpha: 4, dropout: 0.1 } });
+    const adapters = 2 * 2 * (8 + 8 + 8 + 32);
+    expect(plan.counts).to.include({ trainable: adapters + head, parameters, encoderTrainable: adapters });
+    expect(plan.predictedCost).to.equal(predictCost(config, wholeSelection(config, false), plain, false, lora));
+    expect(JSON.parse(JSON.stringify(plan))).to.deep.equal(plan);
   });
 
   it('refuses an adapt plan without a unit', () => {

@@ -8,10 +8,13 @@ import { readSafetensors } from '../../lib/model/safetensors.js';
 import { Device } from '../../lib/native/device.js';
 import type { Plan } from '../../lib/select/plan.js';
 import type { TrainOptions } from '../../lib/train/options.js';
+import { evaluate } from '../../lib/train/evaluate.js';
 import type { TrainResult } from '../../lib/train/result.js';
 import { scratchConfig, scratchInitializerRange } from '../../lib/train/scratch.js';
+import type { LabelledTexts } from '../../lib/train/texts.js';
+import { Trainer } from '../../lib/train/trainer.js';
 import { failure } from '../helpers/failure.js';
-import { trainedElements } from '../helpers/fixture.js';
+import { relativeError, trainedElements } from '../helpers/fixture.js';
 import { TINY_RUN, tinyRun } from './tiny-run.js';
 
 let folder: string;
@@ -26,8 +29,7 @@ interface Outcome {
 }
 
 /** Without new tokens, so that the first weights are those of `Encoder.random`. */
-async function run(options: Partial<TrainOptions>): Promise<Outcome> {
-  const out = newOut();
+async function run({ out = newOut(), ...options }: Partial<TrainOptions>): Promise<Outcome> {
   const result = await tinyRun(out, { newTokens: 0, ...options });
   const { plan } = JSON.parse(readFileSync(join(out, 'adaptune.json'), 'utf8')) as { plan: Plan };
   const saved = await readSafetensors(join(out, 'model.safetensors'));
@@ -132,6 +134,84 @@ describe('train/methods', function () {
       selected.reduce((sum, { groups, neurons }) => sum + 128 * groups + neurons, 0);
     expect(weights(upper.result) / weights(all.result)).to.be.within(0.8, 1.25);
     expectTrained(upper);
+  });
+
+  it('merges adapters into the matrices that have one, and changes no others', async () => {
+    const out = newOut();
+    const { result, plan, weights } = await run({ method: 'lora', loraTargets: ['value', 'query', 'down'], out });
+    expect(result).to.deep.include({
+      lora: { rank: 8, alpha: 16, dropout: 0.05, targets: ['query', 'value', 'down'] },
+      floor: 0,
+      lr: 1e-3,
+      selected: [1, 2].map(() => ({ groups: 0, neurons: 0 })),
+      encoder_trainable: 2 * 8 * (2 * (128 + 128) + 128 + 512),
+    });
+    expect(plan.layers[0]!.adapters).to.deep.equal(['query', 'value', 'down']);
+    const checkpoint = await readSafetensors(join(out, 'checkpoints', 'step-000008', 'tensors.safetensors'));
+    const adapted = new Set<string>();
+    for (const [name, { shape, before, after }] of weights) {
+      const module = name.replace(/\.weight$/, '');
+      const a = checkpoint.get(`value/${module}.lora_A.weight`);
+      const b = checkpoint.get(`value/${module}.lora_B.weight`);
+      if (/^(bert\.)?(pooler|classifier)/.test(name)) continue;
+      if (!a || !b) {
+        expect(bits(after), name).to.deep.equal(bits(before));
+        continue;
+      }
+      adapted.add(name);
+      const [rows, cols] = shape as [number, number];
+      let largest = 0;
+      for (let r = 0; r < rows; r++)
+        for (let c = 0; c < cols; c++) {
+          let sum = before[r * cols + c]!;
+          for (let k = 0; k < 8; k++) sum += (16 / 8) * b[r * 8 + k]! * a[k * cols + c]!;
+          largest = Math.max(largest, Math.abs(sum - after[r * cols + c]!));
+        }
+      expect(largest, name).to.be.below(1e-6);
+      expect(relativeError(after, before), name).to.be.above(1e-4);
+    }
+    expect(adapted.size).to.equal(2 * 3);
+    // The saved model is the one that the scores are of; the epoch's were of adapters beside the matrices.
+    const saved = await evaluate(out, TINY_RUN.validation as LabelledTexts);
+    expect(saved.loss).to.equal(result.validation.loss);
+    expect(saved.macroF1).to.be.closeTo(result.evaluations.at(-1)!.macroF1, 1e-9);
+  });
+
+  it('draws first adapters as PEFT does: A uniform within 1 / sqrt(in), B 0', async () => {
+    await using device = Device.open();
+    const config = scratchConfig('scratch:tiny', 100, 2);
+    await using encoder = await Encoder.random(device, config, { seed: 1, initializerRange: 0.02 });
+    const drawn = async (seed: number) => {
+      const none = { groups: [], neurons: [], extras: false };
+      const layers = [none, { ...none, adapters: ['query' as const, 'down' as const] }];
+      const lora = { rank: 8, alpha: 16, dropout: 0 };
+      const trainer = new Trainer(encoder, { layers, lora, embeddings: false, newRowsFirst: -1, head: false });
+      await trainer.initializeAdapters(seed);
+      const tensors = new Map<string, Float32Array>();
+      for (const { name, read } of trainer.tensors())
+        if (name.startsWith('value/')) tensors.set(name.replace('value/encoder.layer.1.', ''), await read());
+      trainer.close();
+      return tensors;
+    };
+    const first = await drawn(1);
+    expect([...first.keys()]).to.deep.equal(
+      ['attention.self.query', 'output.dense'].flatMap((name) => [`${name}.lora_A.weight`, `${name}.lora_B.weight`]),
+    );
+    for (const [name, into] of [
+      ['attention.self.query', 128],
+      ['output.dense', 512],
+    ] as const) {
+      const a = first.get(`${name}.lora_A.weight`)!;
+      expect(a).to.have.length(8 * into);
+      const bound = 1 / Math.sqrt(into);
+      for (const value of a) expect(Math.abs(value)).to.be.at.most(bound);
+      // The standard deviation of a uniform distribution is its half width / sqrt(3); of n draws, within 4 / sqrt(5 n) of that.
+      const deviation = Math.hypot(...a) / Math.sqrt(a.length);
+      expect((deviation * Math.sqrt(3)) / bound).to.be.closeTo(1, 4 / Math.sqrt(5 * a.length));
+      expect(first.get(`${name}.lora_B.weight`)!.every((value) => value === 0)).to.equal(true);
+    }
+    expect(await drawn(1)).to.deep.equal(first);
+    expect(await drawn(2)).to.not.deep.equal(first);
   });
 
   it('refuses layers that the model does not have', async () => {

@@ -44,7 +44,7 @@ describe('train/options', () => {
   it('mines by default for adapt and its control only', () => {
     expect(resolve({}).newTokens).to.equal('auto');
     expect(resolve({ method: 'random' }).newTokens).to.equal('auto');
-    for (const method of ['layers', 'full', 'frozen']) expect(resolve({ method }).newTokens).to.equal(0);
+    for (const method of ['layers', 'lora', 'full', 'frozen']) expect(resolve({ method }).newTokens).to.equal(0);
     expect(resolve({ method: 'full', newTokens: 'auto' }).newTokens).to.equal('auto');
     expect(resolve({ newTokens: 0 }).newTokens).to.equal(0);
   });
@@ -62,8 +62,15 @@ describe('train/options', () => {
     );
     expect(refusal(() => resolve({ budget: 0 }))).to.include('a number above 0 to 1 for budget');
     expect(refusal(() => resolve({ lr: Number.NaN }))).to.include('the number NaN');
-    expect(refusal(() => resolve({ method: 'prefix' }))).to.include('one of adapt, random, layers, full, frozen for');
+    expect(refusal(() => resolve({ method: 'prefix' }))).to.include(
+      'one of adapt, random, layers, lora, full, frozen for',
+    );
     expect(refusal(() => resolve({ layers: 0 }))).to.include('from 1 to 1024 for layers');
+    expect(refusal(() => resolve({ loraR: 0 }))).to.include('from 1 to 1024 for loraR');
+    expect(refusal(() => resolve({ loraTargets: ['query', 'dense'] }))).to.include(
+      'a list of some of query, key, value, output, up, down for loraTargets',
+    );
+    expect(refusal(() => resolve({ loraTargets: [] }))).to.include('for loraTargets');
     expect(refusal(() => resolve({ layersBy: 'bottom' }))).to.include('one of top, sensitive for layersBy');
     expect(refusal(() => resolve({ newTokens: 'many' }))).to.include('"auto"');
     expect(refusal(() => resolve({ out: undefined }))).to.include('a path for out but received nothing');

@@ -107,6 +107,7 @@ describe('train/resume', function () {
   const METHODS: Partial<TrainOptions>[] = [
     { method: 'random' },
     { method: 'layers', layersBy: 'sensitive' },
+    { method: 'lora' },
     { method: 'full' },
     { method: 'frozen' },
   ];

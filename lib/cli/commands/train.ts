@@ -49,8 +49,10 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
       say(`\n${mined.length} new tokens; texts are ${percent(result.length_ratio)} of their length\n`);
       say(tokensText(mined, TOKENS_SHOWN));
     }
-    // Of what trains whole there is nothing to list.
-    if (result.encoder_trainable > 0 && result.encoder_trainable < result.encoder_parameters) {
+    if (result.lora) {
+      const { rank, alpha, dropout, targets } = result.lora;
+      say(`\nadapters of rank ${rank}, alpha ${alpha} and dropout ${dropout} on ${targets.join(', ')}, merged`);
+    } else if (result.encoder_trainable > 0 && result.encoder_trainable < result.encoder_parameters) {
       say('\nselected units\n');
       say(
         table(

@@ -67,6 +67,7 @@ void pack_columns_of(const float* x, int64_t ld, const int32_t* columns, int64_t
 // One vector of the epilogue.
 template <class Lanes>
 ADAPTUNE_INLINE void finish(const TileOut& o, vf v, int64_t row, int64_t col, Lanes lanes) {
+  v *= o.scale;
   if (o.bias) v += lanes.load(o.bias + col);
   if (o.residual) v += lanes.load(o.residual + row * o.ld_residual + col);
   if (o.pre) lanes.store(o.pre + row * o.ld_pre + col, v);

@@ -14,10 +14,11 @@ namespace adaptune {
 namespace {
 
 void dropout(const Keep& keep, uint64_t first_element, int64_t count, const float* x, float* y,
-             uint32_t* mask) {
+             uint32_t* mask, bool add) {
   const uint32_t* kept_mask = keep_mask(keep, first_element, count, mask);
   each_vector(count, [&](int64_t c, auto lanes) {
-    lanes.store(y + c, kept(lanes.load(x + c), keep.scale, kept_mask + c));
+    const vf v = kept(lanes.load(x + c), keep.scale, kept_mask + c);
+    lanes.store(y + c, add ? lanes.load(y + c) + v : v);
   });
 }
 

@@ -18,6 +18,7 @@ struct TileOut {
   float* pre;
   const float* grad_pre;
   int64_t ld_c, ld_residual, ld_pre, ld_grad_pre;
+  float scale;
   bool accumulate;
   Curve activation, activation_grad;
 };
@@ -130,8 +131,9 @@ struct IsaTable {
   void (*attention_bwd)(const AttentionBwdHead&);
 
   int64_t (*keep_words)(int64_t count);
+  // y = or += mask(x)
   void (*dropout)(const Keep&, uint64_t first_element, int64_t count, const float* x, float* y,
-                  uint32_t* mask);
+                  uint32_t* mask, bool add);
   void (*norm_fwd)(const NormFwdRows&);
   void (*norm_bwd)(const NormBwdRows&);
 

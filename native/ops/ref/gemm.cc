@@ -57,7 +57,7 @@ double product(const GemmArgs& g, int64_t row, int64_t col) {
 void gemm(const Context&, const GemmArgs& g) {
   for (int64_t row = 0; row < g.c.rows; ++row) {
     for (int64_t col = 0; col < g.c.cols; ++col) {
-      double v = product(g, row, col);
+      double v = double(g.scale) * product(g, row, col);
       if (g.bias) v += g.bias[col];
       if (g.residual) v += at(g.residual, row, col);
       if (g.pre) at(g.pre, row, col) = static_cast<float>(v);

@@ -14,8 +14,10 @@ double dropout_factor(const Dropout& d, int64_t element) {
 
 void dropout(const Context&, const DropoutArgs& a) {
   for (int64_t t = 0; t < a.x.rows; ++t)
-    for (int64_t c = 0; c < a.x.cols; ++c)
-      at(a.y, t, c) = static_cast<float>(at(a.x, t, c) * dropout_factor(a.dropout, t * a.x.cols + c));
+    for (int64_t c = 0; c < a.x.cols; ++c) {
+      const double v = at(a.x, t, c) * dropout_factor(a.dropout, t * a.x.cols + c);
+      at(a.y, t, c) = static_cast<float>(a.add ? at(a.y, t, c) + v : v);
+    }
 }
 
 void loss(const Context&, const LossArgs& a) {
