@@ -6,6 +6,7 @@ import { Device } from '../native/device.js';
 import { forwardFlops, predictCost } from '../select/cost.js';
 import { floorOf, type LayerSelection, selectUnits, wholeSelection } from '../select/units.js';
 import { TrainBatches } from '../train/batches.js';
+import { TRAIN_OPTIONS } from '../train/options.js';
 import { prefixBytes } from '../train/prefix-cache.js';
 import { bertConfig } from '../train/scratch.js';
 import { Trainer } from '../train/trainer.js';
@@ -19,7 +20,7 @@ import { median } from './statistics.js';
 
 /**
  * `adapt` trains a tenth of the layers' matrix weights; which units decides nothing but the lowest layer. `cached`: steps on
- * texts whose states at that layer are kept, as in every epoch after the first.
+ * texts whose states at that layer are kept, as in every epoch after the first. `lora`: adapters as in training by default.
  */
 export const METHODS = [
   'full',
@@ -28,6 +29,7 @@ export const METHODS = [
   'adapt, upper half, cached',
   'adapt, upper third',
   'adapt, upper third, cached',
+  'lora',
   'frozen',
 ] as const;
 export type Method = (typeof METHODS)[number];
@@ -45,6 +47,13 @@ export interface StepTrialSpec {
 }
 
 const BUDGET = 0.1;
+const { loraR, loraAlpha, loraDropout, loraTargets } = TRAIN_OPTIONS;
+const LORA = {
+  rank: loraR.default,
+  alpha: loraAlpha.default,
+  dropout: loraDropout.default,
+  targets: loraTargets.default,
+};
 const CLASSES = 7;
 const WARM_UP = 2;
 /** Seconds for the multiply-adds, before and after the steps. */
@@ -56,7 +65,7 @@ export function configOf(shape: ShapeName): EncoderConfig {
 }
 
 function selection(config: EncoderConfig, method: Method): LayerSelection[] {
-  if (method === 'full' || method === 'frozen') return wholeSelection(config, method === 'full');
+  if (method === 'full' || method === 'lora' || method === 'frozen') return wholeSelection(config, method === 'full');
   const random = (n: number, layer: number, site: number) => {
     const words = new Words({ seed: 1, stream: 'sample', step: layer, site });
     return Float64Array.from({ length: n }, (_, i) => words.uniform(i));
@@ -144,8 +153,10 @@ async function training(encoder: Encoder, batches: TrainBatches, method: Method)
   const { config } = encoder;
   const units = selection(config, method);
   const floor = floorOf(units);
+  const lora = method === 'lora' ? LORA : null;
   const trainer = new Trainer(encoder, {
-    layers: units.map((layer, l) => ({ ...layer, extras: l >= floor })),
+    layers: units.map((layer, l) => ({ ...layer, extras: l >= floor, ...(lora && { adapters: [...lora.targets] }) })),
+    ...(lora && { lora }),
     embeddings: method === 'full',
     newRowsFirst: -1,
     head: true,
@@ -154,7 +165,7 @@ async function training(encoder: Encoder, batches: TrainBatches, method: Method)
   const prefixCache = isCached(method);
   const costOver = (lengths: readonly number[], epochs: number) => {
     const alone = { epochs, headFitTexts: 0, headFitPasses: 0, calibrationTexts: 0, tokenPhase: 0, prefixCache };
-    return predictCost(config, units, { lengths, baseLengths: lengths, ...alone }, method === 'full');
+    return predictCost(config, units, { lengths, baseLengths: lengths, ...alone }, method === 'full', lora);
   };
   // Of a step that finds all states: what is computed once is nothing among so many epochs.
   const cost = (lengths: readonly number[]) => costOver(lengths, prefixCache ? Infinity : 1);
