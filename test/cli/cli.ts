@@ -30,11 +30,17 @@ export interface StartOptions {
   cwd?: string;
   /** Standard input; default: empty. Null: it stays open and nothing comes. */
   input?: string | null;
+  /** Leads a group of its own: a signal to -pid reaches all its processes, as from a terminal. */
+  detached?: boolean;
 }
 
-export function start(command: string, args: string[], { env, cwd, input = '' }: StartOptions = {}): Running {
+export function start(
+  command: string,
+  args: string[],
+  { env, cwd, input = '', detached = false }: StartOptions = {},
+): Running {
   // With the stack of an error that should have had a code.
-  const child = spawn(command, args, { cwd, env: { ADAPTUNE_DEBUG: '1', ...process.env, ...env } });
+  const child = spawn(command, args, { cwd, detached, env: { ADAPTUNE_DEBUG: '1', ...process.env, ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

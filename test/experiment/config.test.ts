@@ -1,10 +1,23 @@
 /** Descriptions of experiments: what is refused, and which runs they are. */
 import { expect } from 'chai';
 import { checkConfig } from '../../lib/experiment/config.js';
-import { expand, withWinner } from '../../lib/experiment/grid.js';
+import { expand, withWinner, type SearchSpec } from '../../lib/experiment/grid.js';
+import type { RunResult } from '../../lib/experiment/result.js';
+import { winnerOf } from '../../lib/experiment/search.js';
 
 const SMALL = { model: 'scratch:tiny', data: { d: 'd' } };
 const ids = (value: object) => expand(checkConfig({ ...SMALL, ...value }, 'x.yaml')).runs.map(({ id }) => id);
+
+const trial = (lr: number) => ({ id: `lr-${lr}`, options: { lr, epochs: 2 } });
+/** Results by id with these scores; undefined: none yet; null: diverged. */
+function found(scores: Readonly<Record<string, number | null | undefined>>) {
+  const search = { data: 'd', method: 'full', trials: [1, 2, 3].map(trial) } as unknown as SearchSpec;
+  return winnerOf(search, ['lr'], (id) => {
+    const score = scores[id];
+    if (score === undefined) return null;
+    return { metrics: score === null ? null : { validation: { macro_f1: score } } } as RunResult;
+  });
+}
 
 describe('experiment/config', () => {
   it('names what is wrong, where, and what was meant', () => {
@@ -74,6 +87,20 @@ describe('experiment/config', () => {
   it('refuses two runs of one name', () => {
     const twice = { runs: [{ method: 'full' }, { name: 'Full', method: 'full', options: { lr: 1 } }] };
     expect(() => ids(twice)).to.throw(/two are called "d_Full_seed-1" \("full" and "Full"\)/);
+  });
+
+  it('takes the best trial of a search, the first of equal ones, when all have ended', () => {
+    expect(found({ 'lr-1': 0.3, 'lr-2': 0.5, 'lr-3': 0.5 })).to.deep.equal({
+      winner: { lr: 2 },
+      tried: [
+        { options: { lr: 1 }, validation_macro_f1: 0.3 },
+        { options: { lr: 2 }, validation_macro_f1: 0.5 },
+        { options: { lr: 3 }, validation_macro_f1: 0.5 },
+      ],
+    });
+    expect(found({ 'lr-1': null, 'lr-2': 0, 'lr-3': null })!.winner).to.deep.equal({ lr: 2 });
+    expect(found({ 'lr-1': 0.9, 'lr-2': 0.5 })).to.equal(null);
+    expect(found({ 'lr-1': null, 'lr-2': null, 'lr-3': null })).to.equal(null);
   });
 
   it('puts base before the winner of a search, the winner before what a run says itself', () => {

@@ -222,11 +222,11 @@ describe('experiment/run', function () {
     const { file, out } = config(value);
     const whole = config(value);
     const id = 'd_full_seed-1';
-    const first = startCli(['experiment', file, '--threads', '1', '--json']);
+    const first = startCli(['experiment', file, '--threads', '1', '--json'], { detached: true });
     await underWay(out, id);
     const second = await run(file);
     expect(second.stderr).to.match(/E_LOCKED: .*process \d+ holds it/);
-    first.child.kill('SIGINT');
+    process.kill(-first.child.pid!, 'SIGINT');
     const stopped = await first.ended;
     expect(stopped.code, stopped.stderr).to.equal(130);
     expect(oneObject(stopped.stdout)).to.have.nested.property('error.code', 'E_INTERRUPTED');
