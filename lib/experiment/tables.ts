@@ -115,7 +115,7 @@ const comparisonTable = (comparisons: readonly Comparison[]): Table => ({
     range(comparison.corrected),
     comparison.steadiness
       ? `${two(comparison.steadiness.ratio)} (${two(comparison.steadiness.low)} to ${two(comparison.steadiness.high)})`
-      : `${comparison.over === 'seeds' ? comparison.n : 1} seeds: no statement`,
+      : `${comparison.over === 'seeds' ? `${comparison.n} seeds` : '1 seed'}: no statement`,
   ]),
 });
 

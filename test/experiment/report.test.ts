@@ -159,7 +159,7 @@ describe('experiment/report', () => {
     const text = markdownOf('x', '', sectionsOf(report(pair, { gold: golds })));
     expect(text)
       .to.contain('4 texts')
-      .and.to.contain('1 seeds: no statement')
+      .and.to.contain('1 seed: no statement')
       .and.to.contain('resampling the test texts');
     expect(report(pair).comparisons).to.deep.equal([]);
     for (const predicted of ['0 1 0', '0 1 0 2', '0 1 0 x'])
