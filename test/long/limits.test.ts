@@ -160,7 +160,9 @@ describe('little memory', function () {
     await within(this, { memory: 300 * MB }, async (group) => {
       const { code, stdout } = await runIn(group, node(MAIN, 'doctor'));
       expect(code).to.equal(0);
-      expect(stdout).to.match(/^note +memory +286 MiB \(container limit\)\n +enough to predict; to finetune MiniLM lower/m);
+      expect(stdout).to.match(
+        /^note +memory +286 MiB \(container limit\)\n +enough to predict; to finetune MiniLM lower/m,
+      );
     });
   });
 
