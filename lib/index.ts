@@ -7,7 +7,7 @@ export { mine, type MineOptions } from './train/mine-corpus.js';
 export type { MineTokensResult } from './train/mine.js';
 export type { ClassMetrics, Metrics, Scores } from './train/metrics.js';
 export { TRAIN_OPTIONS, type TrainOptions } from './train/options.js';
-export type { LabelledTexts } from './train/texts.js';
+export type { LabelledTexts } from './train/labelled-texts.js';
 export type { TrainResult } from './train/result.js';
 export type { TrainEvent, TrainHooks, TrainStage } from './train/run.js';
 export type { EpochEvaluation } from './train/state.js';

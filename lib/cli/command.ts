@@ -1,6 +1,5 @@
 /** From one description of a command: its flags, its help, its configuration file, its errors and exit codes. */
 import { resolveOptions, type OptionTable, type ResolvedOf } from '../util/options.js';
-import { readConfig } from './config-file.js';
 import { checkRequired, parseFlags, type Syntax } from './flags.js';
 import { interruptedOr, interruptible } from './interrupts.js';
 import { report, sayJson } from './output.js';
@@ -37,8 +36,12 @@ export async function runCommand<Table extends OptionTable, Result>(
   );
   try {
     const parsed = parseFlags(spec, argv);
-    if (parsed === null) return 0;
-    const config = parsed.config === null ? {} : await readConfig(parsed.config, spec.options);
+    if (parsed === null) {
+      const { helpText } = await import('./help.js');
+      process.stdout.write(helpText(spec));
+      return 0;
+    }
+    const config = parsed.config === null ? {} : await configOf(parsed.config, spec.options);
     const given = { ...config, ...parsed.flags };
     checkRequired(spec, given);
     const options = resolveOptions(spec.options, given);
@@ -54,4 +57,9 @@ export async function runCommand<Table extends OptionTable, Result>(
   } finally {
     release();
   }
+}
+
+async function configOf(path: string, table: OptionTable): Promise<Record<string, unknown>> {
+  const { readConfig } = await import('./config-file.js');
+  return readConfig(path, table);
 }

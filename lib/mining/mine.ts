@@ -5,7 +5,7 @@ import { buildDatabase, FlatSequences } from './database.js';
 import { openSearch } from './open-search.js';
 import { type MiningOptions, resolveMiningOptions, SLICE_MS } from './options.js';
 import { Tasks } from './tasks.js';
-import { Workers } from './workers.js';
+import type { Workers } from './workers.js';
 
 /** Jobs that are over before this many milliseconds never start a thread. */
 const PATIENCE_MS = 300;
@@ -35,10 +35,17 @@ export async function mineSequences(
   const collector = new Collector(resolved, flat.count);
   const tasks = Tasks.of(database, minSupport);
   const search = openSearch(database, resolved, collector, tasks);
-  const workers = new Workers((items, support) => collector.add(items, support));
+  let workers: Workers | null = null;
   const report = (): void => {
     tasks.threshold = collector.threshold;
     onProgress?.({ done: tasks.done, patterns: collector.found });
+  };
+  const waitFor = async (others: Workers): Promise<void> => {
+    while (others.working) {
+      await Promise.race([others.ended(), setTimeout(SLICE_MS, undefined, { ref: false })]);
+      throwIfAborted(signal);
+      report();
+    }
   };
 
   try {
@@ -50,24 +57,24 @@ export async function mineSequences(
       if (finished) break;
       if (idle > 0 && performance.now() - begin > patience) {
         const { maxPattern } = resolved;
+        // Small jobs load no threads.
+        const module = await import('./workers.js');
+        workers = new module.Workers((items, support) => collector.add(items, support));
         workers.start(idle, { database, bounds: { maxGap, maxPattern }, tasks: tasks.shared });
         idle = 0;
       }
       await setImmediate();
     }
-    while (workers.working) {
-      await Promise.race([workers.ended(), setTimeout(SLICE_MS, undefined, { ref: false })]);
-      throwIfAborted(signal);
-      report();
-    }
+    if (workers !== null) await waitFor(workers);
   } finally {
     tasks.stop();
-    await workers.ended();
+    await workers?.ended();
   }
-  const length = Math.max(search.visited.length, workers.visited.length);
+  const visited = workers?.visited ?? [];
+  const length = Math.max(search.visited.length, visited.length);
   return {
     patterns: collector.finish(),
-    visited: Array.from({ length }, (_, i) => (search.visited[i] ?? 0) + (workers.visited[i] ?? 0)),
+    visited: Array.from({ length }, (_, i) => (search.visited[i] ?? 0) + (visited[i] ?? 0)),
   };
 }
 

@@ -6,7 +6,8 @@ import type { Encoding } from '../model/tokenization.js';
 import { Device, type DeviceOptions } from '../native/device.js';
 import { labelIds } from './labels.js';
 import { argmaxRows, classificationMetrics, meanCrossEntropy, type Scores } from './metrics.js';
-import { readLabelled, type LabelledTexts } from './texts.js';
+import type { LabelledTexts } from './labelled-texts.js';
+import { readLabelled } from './texts.js';
 
 export interface EncodedPart {
   encodings: readonly Encoding[];

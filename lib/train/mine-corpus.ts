@@ -6,7 +6,7 @@ import { requireObject, resolveOptions, type OptionsOf } from '../util/options.j
 import { mineTokens, type MineTokensInput, type MineTokensResult } from './mine.js';
 import { MINE_OPTIONS } from './mine-options.js';
 import { isScratch, scratchSize, scratchTokenizer } from './scratch.js';
-import { checkTypes, type LabelledTexts } from './texts.js';
+import { checkTypes, type LabelledTexts } from './labelled-texts.js';
 
 export type MineOptions = Omit<OptionsOf<typeof MINE_OPTIONS>, 'train'> & {
   /** A file, or texts in memory; labels are optional. */

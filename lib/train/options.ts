@@ -3,7 +3,7 @@ import { LARGEST_GAP } from '../model/gapped-match.js';
 import { ADAPTER_TARGETS } from '../native/adapters.js';
 import { METHOD_NAMES, methodOf, type MethodRow } from '../select/methods.js';
 import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
-import { checkTypes, type LabelledTexts } from './texts.js';
+import { checkTypes, type LabelledTexts } from './labelled-texts.js';
 
 const list = new Intl.ListFormat('en');
 const methodsWhere = (holds: (row: MethodRow) => boolean): string =>

@@ -3,7 +3,6 @@
  * whatever is wrong is E_DATA with its line.
  */
 import { AdaptuneError } from '../errors.js';
-import { separatedRecords } from './csv.js';
 import { isObject, show } from './json.js';
 import { readLines } from './lines.js';
 import type { Line } from './lines.js';
@@ -184,6 +183,8 @@ async function* separatedRows(path: string, source: string, delimiter: ',' | '\t
   const fail = (line: number, expected: string, came: string, cause?: unknown) =>
     new AdaptuneError('E_DATA', `${source}: line ${line}: expected ${expected}, came ${came}`, { cause });
   const wrong = (line: number, came: string, cause?: unknown) => fail(line, format, came, cause);
+  // A library of ten files, for these formats alone.
+  const { separatedRecords } = await import('./csv.js');
   let header: { line: number; names: string[]; columns: Map<string, number> } | null = null;
   for await (const { line, values } of separatedRecords(readLines(path, { ends: true }), delimiter, wrong)) {
     if (header === null) {

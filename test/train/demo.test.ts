@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { train } from '../../lib/train/job.js';
 import { labelIds, labelList } from '../../lib/train/labels.js';
 import { classificationMetrics } from '../../lib/train/metrics.js';
-import type { LabelledTexts } from '../../lib/train/texts.js';
+import type { LabelledTexts } from '../../lib/train/labelled-texts.js';
 
 interface Row {
   text: string;

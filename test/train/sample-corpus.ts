@@ -1,6 +1,6 @@
 /** A corpus whose labels depend on two-word terms, small enough to train on in a second. */
 import { permutation, Words } from '../../lib/util/philox.js';
-import type { LabelledTexts } from '../../lib/train/texts.js';
+import type { LabelledTexts } from '../../lib/train/labelled-texts.js';
 
 const FILLER =
   'pump near line report small check after routine old test shift area low unit some during valve crew'.split(' ');
