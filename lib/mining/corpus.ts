@@ -28,6 +28,8 @@ export interface Corpus {
   words: Int32Array;
   /** No pattern contains the word at this position: punctuation, a protected or special string, unknown. */
   barrier: Uint8Array;
+  /** The word at this position belongs to a protected string: annotation, which does not count as a word of the text. */
+  marker: Uint8Array;
   /** The word at this position stands directly after the word before it; one of them is punctuation. */
   glued: Uint8Array;
   /** UTF-16 [start, end) of the word at each position, in its text as it came. */
@@ -105,6 +107,7 @@ export class Lexicon {
 export interface WordSequence {
   words: number[];
   barrier: boolean[];
+  marker: boolean[];
   glued: boolean[];
   offsets: number[];
 }
@@ -117,7 +120,7 @@ export function wordSequence(
 ): WordSequence {
   const { ids, word, offsets } = encoding;
   const isProtected = markedUnits(text, options.protect);
-  const sequence: WordSequence = { words: [], barrier: [], glued: [], offsets: [] };
+  const sequence: WordSequence = { words: [], barrier: [], marker: [], glued: [], offsets: [] };
   let endBefore = -1;
   let punctuationBefore = false;
   for (let begin = 0, end = 0; begin < ids.length; begin = end) {
@@ -129,9 +132,9 @@ export function wordSequence(
     const punctuation = NO_WORD.test(lexicon.words[id]!.text);
     sequence.words.push(id);
     sequence.offsets.push(from, to);
-    sequence.barrier.push(
-      punctuation || pieces.some((piece) => options.specialIds.has(piece)) || isProtected(from, to),
-    );
+    const marker = isProtected(from, to);
+    sequence.marker.push(marker);
+    sequence.barrier.push(punctuation || marker || pieces.some((piece) => options.specialIds.has(piece)));
     // Words that touch without punctuation are ideographs, which the normalizer sets apart by spaces.
     sequence.glued.push(from === endBefore && (punctuation || punctuationBefore));
     endBefore = to;
@@ -159,6 +162,10 @@ export function buildCorpus(
     words: Int32Array.from(sequences.flatMap((sequence) => sequence.words)),
     barrier: Uint8Array.from(
       sequences.flatMap((sequence) => sequence.barrier),
+      Number,
+    ),
+    marker: Uint8Array.from(
+      sequences.flatMap((sequence) => sequence.marker),
       Number,
     ),
     glued: Uint8Array.from(

@@ -25,11 +25,12 @@ export class WindowCohesion {
   /**
    * @param sequences Words from 0 to `words` - 1. Negative values only take a place, but those of at most `wall` end windows.
    * @param patterns Those whose perplexity will be asked for.
+   * @param options.uncounted Places that are no words of the texts: those of protected strings.
    */
   constructor(
     sequences: readonly Int32Array[],
     patterns: readonly Int32Array[],
-    private readonly options: { words: number; wall: number; maxGap: number },
+    private readonly options: { words: number; wall: number; maxGap: number; uncounted?: number },
   ) {
     for (const pattern of patterns) {
       let node = this.root;
@@ -47,7 +48,7 @@ export class WindowCohesion {
       for (const word of sequence) if (word >= 0) this.counts[word]! += 1;
       this.count(sequence);
     }
-    this.total = places + options.words;
+    this.total = places - (options.uncounted ?? 0) + options.words;
   }
 
   perplexity(pattern: Int32Array): number {

@@ -97,6 +97,12 @@ export class GappedCorpus {
 
   cohesion(patterns: readonly Int32Array[]): WindowCohesion {
     const { maxGap } = this.options;
-    return new WindowCohesion(this.sequences, patterns, { words: this.lexicon.words.length, wall: WALL, maxGap });
+    const uncounted = this.corpus.marker.reduce((sum, marker) => sum + marker, 0);
+    return new WindowCohesion(this.sequences, patterns, {
+      words: this.lexicon.words.length,
+      wall: WALL,
+      maxGap,
+      uncounted,
+    });
   }
 }

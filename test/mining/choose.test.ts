@@ -88,6 +88,11 @@ describe('candidates', () => {
       Math.exp(-(Math.log(1 / 8 / (4 / 16)) + Math.log(1 / 6 / (3 / 16))) / 3),
       1e-12,
     );
+    const marked = toyCorpus(['named entity << x >>', '[[ the ]] named entity', 'named thing the', '<< the x >>']);
+    expect(reportPhrases(marked, candidatesOf(marked, ['named entity']))[0]!.pplU).to.be.closeTo(
+      pplU('named entity'),
+      1e-12,
+    );
     const below = pplU('named entity');
     expect(names(corpus, cohesiveCandidates(corpus, [pair, triple], below))).to.deep.equal(['named entity']);
     expect(cohesiveCandidates(corpus, [pair, triple], below - 1e-9)).to.deep.equal([]);
