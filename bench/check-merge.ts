@@ -34,6 +34,7 @@ if (!model || !data) throw new Error('expected --model DIR --data DIR');
 
 /** Long enough for every text. */
 const MAX_LENGTH = 4096;
+const JAVASCRIPT = '@huggingface/tokenizers';
 const HOSTILE = { texts: 20_000, phrases: 20_000, seed: 1 };
 
 interface Set {
@@ -61,13 +62,18 @@ function hostileSet(): Set {
   return { name: 'hostile', texts: texts.filter((text) => !text.includes('Σ')), grown };
 }
 
-/** Runs a checker of bench/peers: what it prints. */
-function peer(program: string, script: string, args: string[]): Record<string, unknown> {
+/** Versions of the other libraries, by name. */
+const versions: Record<string, string> = {};
+
+/** Runs a checker of bench/peers: the texts that it found equal. */
+function peer(name: string, program: string, script: string, args: string[]): number {
   const { stdout, stderr, error } = spawnSync(program, [join('bench', 'peers', script), ...args], { encoding: 'utf8' });
   if (error) throw error;
   if (stdout === '') throw new Error(`${script}: ${stderr}`);
   if (stderr.includes('\n')) console.error(stderr);
-  return JSON.parse(stdout) as Record<string, unknown>;
+  const report = JSON.parse(stdout) as { equal: number; version: string };
+  versions[name] = report.version;
+  return report.equal;
 }
 
 const base = await Tokenizer.load(model);
@@ -121,9 +127,9 @@ try {
       length_ratio: Number((tokens / baseTokens).toFixed(4)),
       equal: {
         adaptune: equal,
-        ...(python ? { transformers: peer(python, 'check_tokenizer.py', files)['equal'] } : {}),
+        ...(python ? { transformers: peer('transformers', python, 'check_tokenizer.py', files) } : {}),
         ...(modules
-          ? { '@huggingface/tokenizers': peer(process.execPath, 'check_tokenizer.mjs', [modules, ...files])['equal'] }
+          ? { [JAVASCRIPT]: peer(JAVASCRIPT, process.execPath, 'check_tokenizer.mjs', [modules, ...files]) }
           : {}),
       },
     });
@@ -132,5 +138,5 @@ try {
   rmSync(folder, { recursive: true });
 }
 const exact = results.every(({ texts, equal }) => Object.values(equal).every((count) => count === texts));
-console.log(JSON.stringify({ ...provenance('check-merge'), exact, sets: results }, null, 1));
+console.log(JSON.stringify({ ...provenance('check-merge'), peers: versions, exact, sets: results }, null, 1));
 if (!exact) process.exitCode = 1;

@@ -8,7 +8,7 @@
  * round take turns, so that a slow minute hits all of them; seconds are wall time from start to exit, reading and writing included.
  * Ours runs once with all threads and once with one. The outputs are compared line by line. Memory is the peak of the resident
  * set, read from /proc. `--heaps` looks for the smallest heap (MiB) with which the peer finishes, and gives its peak memory with
- * it; that is no timing, and `--rounds 0` does that alone.
+ * it; that is no timing, so it comes last, and `--rounds 0` does that alone.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -151,9 +151,11 @@ function writeRows(name: string, rows: Rows): string {
   return path;
 }
 
+const only = values.only?.split(',');
+const chosen = JOBS.filter(([name]) => only === undefined || only.includes(name));
+
 async function compare(rounds: number): Promise<unknown[]> {
-  const only = values.only?.split(',');
-  const jobs = JOBS.filter(([name]) => only === undefined || only.includes(name)).map(([name, support, closed]) => {
+  const jobs = chosen.map(([name, support, closed]) => {
     const contestants: [string, () => Promise<Trial | null>][] = [
       ['ours', () => ours(input, support)],
       ['ours, one thread', () => ours(input, support, 1)],
@@ -176,7 +178,7 @@ async function compare(rounds: number): Promise<unknown[]> {
     }
   }
   const results = [];
-  for (const { name, input, support, closed, trials } of jobs) {
+  for (const { name, support, closed, trials } of jobs) {
     const hashes = new Set([...trials.values()].flat().map(({ hash }) => hash));
     results.push({
       name,
@@ -184,10 +186,17 @@ async function compare(rounds: number): Promise<unknown[]> {
       closed,
       ...(hashes.size === 0 ? {} : { same_output: hashes.size === 1 }),
       ...Object.fromEntries([...trials].map(([who, list]) => [who, summary(list)])),
-      ...(values.heaps && values['peer-command'] !== undefined
-        ? { peer_smallest: await smallestHeap(input, support) }
-        : {}),
     });
+  }
+  return results;
+}
+
+async function smallestHeaps(): Promise<unknown[]> {
+  const results = [];
+  for (const [name, support] of chosen) {
+    const result = { name, support, ...(await smallestHeap(writeRows(name, readRows(name)), support)) };
+    console.error(`${name}: peer: finishes with a heap of ${result.heap_mib} MiB, peak ${result.peak_mib} MiB`);
+    results.push(result);
   }
   return results;
 }
@@ -227,5 +236,6 @@ const report = {
   ...provenance('mining-speed'),
   results: await compare(Number(values.rounds)),
   ...(values.sweep ? { sweep: await sweep() } : {}),
+  ...(values.heaps && values['peer-command'] !== undefined ? { peer_smallest: await smallestHeaps() } : {}),
 };
 writeFileSync(out, `${JSON.stringify(report, null, 1)}\n`);

@@ -11,7 +11,8 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 
 const [modules, folder, data, ids] = process.argv.slice(2);
-const { Tokenizer } = createRequire(resolve(modules, 'index.js'))('@huggingface/tokenizers');
+const NAME = '@huggingface/tokenizers';
+const { Tokenizer } = createRequire(resolve(modules, 'index.js'))(NAME);
 const json = (name) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
 const lines = (path) => readFileSync(path, 'utf8').trim().split('\n').map(JSON.parse);
 
@@ -25,5 +26,6 @@ texts.forEach((text, i) => {
   if (came.join() === expected[i].join()) equal++;
   else if (shown++ < 3) console.error(JSON.stringify({ text, came, expected: expected[i] }));
 });
-console.log(JSON.stringify({ texts: texts.length, equal }));
+const { version } = JSON.parse(readFileSync(join(modules, 'node_modules', NAME, 'package.json'), 'utf8'));
+console.log(JSON.stringify({ texts: texts.length, equal, version }));
 if (equal < texts.length) process.exitCode = 1;

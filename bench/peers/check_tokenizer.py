@@ -35,7 +35,7 @@ def main() -> int:
                 "equal": len(rows) - len(different),
                 "class": type(tokenizer).__name__,
                 "max_length": tokenizer.model_max_length,
-                "transformers": transformers.__version__,
+                "version": transformers.__version__,
                 "tokenizers": tokenizers.__version__,
             }
         )
