@@ -73,7 +73,7 @@ interface Census {
   support: number[];
 }
 
-function takeCensus({ items, offsets, count }: FlatSequences): Census {
+function takeCensus({ items, offsets, count: sequences }: FlatSequences): Census {
   const numbers = new Int32Array(items.length);
   // Numbers by item: an array unless the largest item is far beyond their count.
   let largest = 0;
@@ -83,7 +83,7 @@ function takeCensus({ items, offsets, count }: FlatSequences): Census {
   const values: number[] = [];
   const support: number[] = [];
   const last: number[] = [];
-  for (let s = 0; s < count; s++) {
+  const count = (s: number): void => {
     const end = offsets[s + 1]!;
     for (let at = offsets[s]!; at < end; at++) {
       const item = items[at]!;
@@ -105,7 +105,8 @@ function takeCensus({ items, offsets, count }: FlatSequences): Census {
       last[number] = s;
       support[number]! += 1;
     }
-  }
+  };
+  for (let s = 0; s < sequences; s++) count(s);
   return { numbers, values, support };
 }
 
@@ -127,17 +128,21 @@ export function buildDatabase(sequences: FlatSequences, minSupport: number, keep
   const dense = new Int32Array(values.length).fill(RARE);
   frequent.forEach((number, id) => (dense[number] = id));
 
+  // What is done for each sequence is a function of its own: V8 compiles that after some calls, a long loop much later.
   let kept = count + 1;
-  for (const number of numbers) if (keepRare || number < 0 || dense[number]! >= 0) kept += 1;
+  const measure = (from: number, to: number): void => {
+    for (let at = from; at < to; at++) if (keepRare || numbers[at]! < 0 || dense[numbers[at]!]! >= 0) kept += 1;
+  };
+  for (let s = 0; s < count; s++) measure(offsets[s]!, offsets[s + 1]!);
   const items = shared(kept);
   const sequenceOf = shared(kept);
   const starts = shared(count + 1);
   const index = shared(frequent.length + 1);
-  let end = 0;
-  items[end++] = BARRIER;
-  for (let s = 0; s < count; s++) {
-    starts[s] = end;
-    for (let at = offsets[s]!; at < offsets[s + 1]!; at++) {
+  /** Copies a sequence to `begin` and returns where the next one begins. */
+  const copy = (s: number, begin: number): number => {
+    let end = begin;
+    const to = offsets[s + 1]!;
+    for (let at = offsets[s]!; at < to; at++) {
       const number = numbers[at]!;
       const id = number < 0 ? BARRIER : dense[number]!;
       if (id === RARE && !keepRare) continue;
@@ -147,21 +152,27 @@ export function buildDatabase(sequences: FlatSequences, minSupport: number, keep
     }
     sequenceOf[end] = s;
     items[end++] = BARRIER;
-  }
-  starts[count] = end;
+    return end;
+  };
+  items[0] = BARRIER;
+  starts[0] = 1;
+  for (let s = 0; s < count; s++) starts[s + 1] = copy(s, starts[s]!);
 
   for (let id = 0; id < frequent.length; id++) index[id + 1]! += index[id]!;
   const positions = shared(index[frequent.length]!);
-  const next = shared(end);
+  const next = shared(kept);
   const free = index.slice();
-  for (let at = 0; at < end; at++) {
-    const id = items[at]!;
-    if (id < 0) continue;
-    const place = free[id]!++;
-    if (place > index[id]!) next[positions[place - 1]!] = at;
-    positions[place] = at;
-    next[at] = LAST;
-  }
+  const link = (from: number, to: number): void => {
+    for (let at = from; at < to; at++) {
+      const id = items[at]!;
+      if (id < 0) continue;
+      const place = free[id]!++;
+      if (place > index[id]!) next[positions[place - 1]!] = at;
+      positions[place] = at;
+      next[at] = LAST;
+    }
+  };
+  for (let s = 0; s < count; s++) link(starts[s]!, starts[s + 1]!);
   const alphabet = shared(frequent.length);
   const frequentSupport = shared(frequent.length);
   frequent.forEach((number, id) => {

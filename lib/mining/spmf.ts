@@ -6,57 +6,66 @@ const LARGEST_ITEM = 0x7fffffff;
 /** Lines of a chunk of output. */
 const CHUNK_LINES = 1024;
 
-const [TAB, LINE_FEED, RETURN, SPACE, MINUS, ZERO, NINE] = [9, 10, 13, 32, 45, 48, 57];
+const [TAB, LINE_FEED, RETURN, SPACE, NUMBER_SIGN, PERCENT, MINUS, ZERO, NINE, AT] = [
+  9, 10, 13, 32, 35, 37, 45, 48, 57, 64,
+];
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * Reads the text format of SPMF: a sequence a line, each itemset ended by -1, the sequence by -2. Only itemsets of one item are
  * sequences of items; others are refused. Lines that begin with `@`, `#` or `%` and empty lines are skipped, as SPMF does. Errors (E_DATA) name the line, after `source`.
  */
 export function parseSpmf(text: string, source?: string): Int32Array[] {
-  const { items, offsets, count } = parseSpmfFlat(text, source);
+  const { items, offsets, count } = parseSpmfBytes(new TextEncoder().encode(text), source);
   return Array.from({ length: count }, (_, s) => items.slice(offsets[s], offsets[s + 1]));
 }
 
-/** The same in one array, which is what mining needs. */
-export function parseSpmfFlat(text: string, source?: string): FlatSequences {
+/** The same of the bytes of a file, in one array: what mining needs. */
+export function parseSpmfBytes(bytes: Uint8Array, source?: string): FlatSequences {
   // An item and its -1 take five characters at least, with the blanks after them.
-  const items = new Int32Array(Math.ceil(text.length / 5) + 1);
+  const items = new Int32Array(Math.ceil(bytes.length / 5) + 1);
   const offsets = [0];
   let count = 0;
   let line = 0;
-  for (let begin = 0, end = 0; begin <= text.length; begin = end + 1) {
+  const first = BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte) ? BYTE_ORDER_MARK.length : 0;
+  for (let begin = first, end = 0; begin <= bytes.length; begin = end + 1) {
     line += 1;
-    end = text.indexOf('\n', begin);
-    if (end === -1) end = text.length;
+    end = bytes.indexOf(LINE_FEED, begin);
+    if (end === -1) end = bytes.length;
     let at = begin;
-    while (at < end && isBlank(text.charCodeAt(at))) at++;
-    if (at === end || '@#%'.includes(text[at]!)) continue;
-    count = parseLine(text, at, end, items, count);
-    if (count < 0) refuse(text.slice(at, end).trim(), `${source === undefined ? '' : `${source}: `}line ${line}`);
+    while (at < end && isBlank(bytes[at]!)) at++;
+    if (at === end || isComment(bytes[at]!)) continue;
+    count = parseLine(bytes, at, end, items, count);
+    if (count < 0)
+      refuse(
+        new TextDecoder().decode(bytes.subarray(at, end)).trim(),
+        `${source === undefined ? '' : `${source}: `}line ${line}`,
+      );
     offsets.push(count);
   }
   return new FlatSequences(items.subarray(0, count), Int32Array.from(offsets));
 }
 
+const isComment = (code: number): boolean => code === AT || code === NUMBER_SIGN || code === PERCENT;
 const isBlank = (code: number): boolean => code === SPACE || code === TAB || code === RETURN || code === LINE_FEED;
 
 /** Writes the items of a line that begins at `at` from `items[count]` and returns their new count; -1 when the line is not a sequence of single items. */
-function parseLine(text: string, at: number, end: number, items: Int32Array, count: number): number {
+function parseLine(bytes: Uint8Array, at: number, end: number, items: Int32Array, count: number): number {
   // After an item: -1 must come.
   let open = false;
   for (;;) {
-    const negative = text.charCodeAt(at) === MINUS;
+    const negative = bytes[at] === MINUS;
     if (negative) at++;
     const first = at;
     let value = 0;
     for (; at < end; at++) {
-      const code = text.charCodeAt(at);
+      const code = bytes[at]!;
       if (code < ZERO || code > NINE) break;
       value = value * 10 + (code - ZERO);
     }
     if (at === first || at - first > (negative ? 1 : 10) || value > LARGEST_ITEM) return -1;
-    if (at < end && !isBlank(text.charCodeAt(at))) return -1;
-    while (at < end && isBlank(text.charCodeAt(at))) at++;
+    if (at < end && !isBlank(bytes[at]!)) return -1;
+    while (at < end && isBlank(bytes[at]!)) at++;
     if (negative) {
       if (value === 2 && !open && at === end) return count;
       if (value !== 1 || !open || at === end) return -1;

@@ -2,12 +2,12 @@ import { AdaptuneError } from '../../errors.js';
 // Not the whole room: mining a file must not wait for the choice of tokens, for tables and for readers of texts.
 import type { Pattern } from '../../mining/collector.js';
 import { mineSequences } from '../../mining/mine.js';
-import { parseSpmfFlat, spmfChunks } from '../../mining/spmf.js';
+import { parseSpmfBytes, spmfChunks } from '../../mining/spmf.js';
 import { LARGEST_GAP } from '../../model/gapped-match.js';
 import { MINE_OPTIONS } from '../../train/mine-options.js';
 import type { MineTokensResult } from '../../train/mine.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
-import { readText, writeAtomic } from '../../util/files.js';
+import { readBytes, writeAtomic } from '../../util/files.js';
 import { grouped, type OptionTable, type ResolvedOf } from '../../util/options.js';
 import type { CommandSpec, Invocation } from '../command.js';
 import { count, note, percent, say } from '../output.js';
@@ -75,6 +75,8 @@ const OPTIONS = {
 } satisfies OptionTable;
 type Options = ResolvedOf<typeof OPTIONS>;
 
+/** Bytes. */
+const LARGEST_SPMF = 2 ** 30;
 const FORMATS = ['.json', '.csv', '.tsv'] as const;
 
 type Tokens = Omit<MineTokensResult, 'chosen'> & { chosen: TokenInContext[] };
@@ -88,7 +90,7 @@ async function mineSpmf(
   if (options.train !== null)
     throw new AdaptuneError('E_ARGUMENT', 'expected --train FILE or --spmf FILE but received both');
   if (options.out !== null) await checkOutput(options.out, [path]);
-  const sequences = parseSpmfFlat(await readText(path), path);
+  const sequences = parseSpmfBytes(await readBytes(path, { limit: LARGEST_SPMF }), path);
   const { patterns } = await mineSequences(sequences, {
     minSupport: options.minSupport,
     maxGap: options.maxGap === null || options.maxGap === 'inf' ? Infinity : options.maxGap,
