@@ -11,7 +11,7 @@ import type { TrainOptions } from '../../lib/train/options.js';
 import { evaluate } from '../../lib/train/evaluate.js';
 import type { TrainResult } from '../../lib/train/result.js';
 import { scratchConfig, scratchInitializerRange } from '../../lib/train/scratch.js';
-import type { LabelledTexts } from '../../lib/train/texts.js';
+import type { LabelledTexts } from '../../lib/train/labelled-texts.js';
 import { Trainer } from '../../lib/train/trainer.js';
 import { failure } from '../helpers/failure.js';
 import { relativeError, trainedElements } from '../helpers/fixture.js';
