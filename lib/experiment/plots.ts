@@ -111,19 +111,18 @@ export function differencePlot(comparisons: readonly Comparison[]): Markup {
 }
 
 const HEIGHT = 300;
-const SIDE = 110;
+const SIDE = 60;
 /** More names than this would cover each other; they are still there under the pointer. */
 const NAMED = 12;
 
 function frame(x: Axis, y: Axis, left: number, title: string): Markup[] {
   const bottom = HEIGHT - AXIS;
   return [
-    ...across(x, left, bottom, title),
+    ...across(x, left, bottom, `test macro-F1 by ${title}`),
     ...y.ticks.flatMap((value) => [
       line(left, y.at(value), WIDTH - RIGHT, y.at(value), 'grid'),
       label(left - 8, y.at(value) + 4, 'end', String(value)),
     ]),
-    label(0, TOP + 4, 'start', 'test macro-F1'),
   ];
 }
 
@@ -149,7 +148,7 @@ export function costPlot(groups: readonly Group[]): Markup {
 /** A line for each name: the score by the share of the training texts. */
 export function sharePlot(groups: readonly Group[]): Markup {
   const names = [...new Set(groups.map(({ name }) => name))];
-  const left = roomFor(names) + SIDE / 2;
+  const left = roomFor(names) + SIDE;
   const x = axis([0, ...groups.map(({ share }) => share)], left, WIDTH - RIGHT);
   const y = axis(groups.map(mean), HEIGHT - AXIS, TOP);
   const lines = names.flatMap((name, i) => {

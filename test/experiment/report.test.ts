@@ -5,7 +5,7 @@ import { htmlOf } from '../../lib/experiment/html.js';
 import { markdownOf } from '../../lib/experiment/markdown.js';
 import { ticks } from '../../lib/experiment/plots.js';
 import { makeReport, type ExperimentReport, type ReportOptions } from '../../lib/experiment/report.js';
-import { ranges, type Gold, type RunResult } from '../../lib/experiment/result.js';
+import { ranges, readResult, type Gold, type RunResult } from '../../lib/experiment/result.js';
 import { sectionsOf } from '../../lib/experiment/tables.js';
 
 const TEST = 'c'.repeat(64);
@@ -193,6 +193,23 @@ describe('experiment/report', () => {
       halves: 0.9,
       spearman: { groups: { dispersion: 0.5, gradient: null }, neurons: { dispersion: 0.25, gradient: 0.75 } },
     });
+  });
+
+  it('refuses files that are no results, and lists of units without end', () => {
+    const whole = made('a', 1, 0.5, { units: units([[0, 1], [2]], [[0], []]) });
+    const read = (value: unknown) => () => readResult(JSON.stringify(value), 'r.json');
+    expect(read(whole)()).to.deep.equal(whole);
+    const wrong: [unknown, string][] = [
+      [[], ''],
+      [{ ...whole, version: 2 }, 'version'],
+      [{ ...whole, metrics: { ...whole.metrics, seconds: 0 } }, 'metrics.seconds'],
+      [{ ...whole, sample: { share: 1, bias: 'odd' } }, 'sample.bias'],
+      [{ ...whole, units: { ...whole.units, neurons: ['0-9999999999'] } }, 'units.neurons.0'],
+    ];
+    for (const [value, place] of wrong)
+      expect(read(value), place)
+        .to.throw(`r.json: expected the result of a run, came ${place}: `)
+        .with.property('code', 'E_FILE');
   });
 
   it('lists what failed, what is missing and what is of other code', () => {
