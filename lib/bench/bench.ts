@@ -78,7 +78,13 @@ function stepResults(timed: readonly Timed[]): Result[] {
   const full = timed.find(({ contender }) => contender.engine === 'adaptune' && contender.name === 'full');
   return timed.map((one) => {
     const { contender, trials } = one;
-    const common = { ...basics(one), tokens_per_s: medianOf(trials, (trial) => Number(trial['tokens_per_s'])) };
+    const common = {
+      ...basics(one),
+      tokens_per_s: medianOf(trials, (trial) => Number(trial['tokens_per_s'])),
+      ...(trials.every((trial) => trial['peak_rss_mb'] !== undefined) && {
+        peak_rss_mb: medianOf(trials, (trial) => Number(trial['peak_rss_mb'])),
+      }),
+    };
     if (contender.engine !== 'adaptune') return common;
     return {
       ...common,
@@ -86,7 +92,6 @@ function stepResults(timed: readonly Timed[]): Result[] {
       gflops: medianOf(trials, (trial) => Number(trial['flops_per_s']) / 1e9),
       share_of_peak: medianOf(trials, (trial) => Number(trial['flops_per_s']) / trial.peak!),
       peak_gflops: medianOf(trials, ({ peak }) => peak! / 1e9),
-      peak_rss_mb: medianOf(trials, (trial) => Number(trial['peak_rss_mb'])),
       ...(full && {
         cost: four(median(trials.map(({ seconds }, i) => seconds / full.trials[i]!.seconds))),
         predicted_cost: medianOf(trials, (trial) => Number(trial['cost'])),

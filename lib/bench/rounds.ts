@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { AdaptuneError, ERRORS, type ErrorCode } from '../errors.js';
+import { readChunks } from '../util/files.js';
 import type { Trial } from './report.js';
 
 export interface Contender {
@@ -40,11 +41,11 @@ const TRIAL = fileURLToPath(new URL('./trial.js', import.meta.url));
 
 /** Runs lib/bench/trial.ts in a process of its own. */
 export async function ownTrial(spec: object, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Trial> {
-  const line = (await output(process.execPath, [TRIAL, JSON.stringify(spec)], env, signal)).at(-1);
-  return trialOf(line, 'the trial');
+  const { lines } = await output(process.execPath, [TRIAL, JSON.stringify(spec)], env, signal);
+  return trialOf(lines.at(-1), 'the trial');
 }
 
-/** One JSON line of another engine's timing script for each engine that it times. */
+/** One JSON line of another engine's timing script for each engine that it times; alone, with the peak of its process. */
 export async function peerLines(
   command: string,
   args: readonly string[],
@@ -52,9 +53,10 @@ export async function peerLines(
   signal: AbortSignal,
 ): Promise<Record<string, unknown>[]> {
   const [program = '', ...rest] = command.split(/\s+/).filter((word) => word !== '');
-  const lines = (await output(program, [...rest, ...args], env, signal)).filter((line) => line.startsWith('{'));
-  if (lines.length === 0) throw new AdaptuneError('E_ARGUMENT', `${command}: expected a line of JSON, came none`);
-  return lines.map((line) => parsed(line, command));
+  const { lines, peak } = await output(program, [...rest, ...args], env, signal);
+  const reports = lines.filter((line) => line.startsWith('{')).map((line) => parsed(line, command));
+  if (reports.length === 0) throw new AdaptuneError('E_ARGUMENT', `${command}: expected a line of JSON, came none`);
+  return reports.length === 1 && peak !== null ? [{ peak_rss_mb: peak, ...reports[0] }] : reports;
 }
 
 function parsed(line: string, source: string): Record<string, unknown> {
@@ -74,23 +76,51 @@ function trialOf(line: string | undefined, source: string): Trial {
   return value;
 }
 
-/** Lines of stdout; what goes to stderr is shown only when the program fails. */
+/** How often a running program is asked for its peak, which grows for as long as it runs. */
+const PEAK_EVERY_MS = 250;
+
+/** Resident MiB of a process at most, so far; null where there is no /proc, or no process any more. */
+async function peakMebibytes(pid: number): Promise<number | null> {
+  let text = '';
+  try {
+    for await (const chunk of readChunks(`/proc/${pid}/status`)) text += Buffer.from(chunk).toString('latin1');
+  } catch {
+    return null;
+  }
+  const match = /^VmHWM:\s+(\d+) kB$/m.exec(text);
+  return match ? Number(match[1]) / 1024 : null;
+}
+
+interface Output {
+  /** Of stdout; what goes to stderr is shown only when the program fails. */
+  lines: string[];
+  /** Resident MiB at most. */
+  peak: number | null;
+}
+
 async function output(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<Output> {
   const child = spawn(program, args, { env: { ...process.env, ...env }, signal, stdio: ['ignore', 'pipe', 'pipe'] });
   const [out, err]: [string[], string[]] = [[], []];
   child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text));
   let status: number | null;
+  let peak: number | null = null;
+  const watch = setInterval(() => {
+    if (child.pid === undefined) return;
+    void peakMebibytes(child.pid).then((now) => (peak = Math.max(now ?? 0, peak ?? 0) || null));
+  }, PEAK_EVERY_MS);
   try {
     [status] = (await once(child, 'close')) as [number | null];
   } catch (error) {
     signal.throwIfAborted();
     throw new AdaptuneError('E_ARGUMENT', `expected a program that runs but received ${program}`, { cause: error });
+  } finally {
+    clearInterval(watch);
   }
   const lines = out.join('').trim().split('\n');
   if (status !== 0 && !lines.at(-1)!.startsWith('{"error"'))
@@ -98,5 +128,5 @@ async function output(
       'E_ARGUMENT',
       `expected ${program} to end well but it ended with ${status}: ${err.join('').trim().slice(-400)}`,
     );
-  return lines;
+  return { lines, peak };
 }

@@ -78,11 +78,18 @@ function selection(config: EncoderConfig, method: Method): LayerSelection[] {
   return selectUnits(config, scores, { budget: BUDGET, spread: 'layer', floor: Math.round(share * config.layers) });
 }
 
+/** Numbers drawn at once: what a trial holds besides its steps would count in its peak. */
+const DRAWN = 2 ** 20;
+
 /** Values do not decide the time of a step, and a normal distribution takes longer to draw than the trial. */
 async function randomWeights(encoder: Encoder): Promise<void> {
   for (const { name, shape } of encoder.parameters()) {
-    const values = floats(shape.reduce((product, size) => product * size, 1)).map((x) => 0.035 * x);
-    await encoder.set(name, name.endsWith('LayerNorm.weight') ? values.fill(1) : values);
+    const [rows, cols] = shape.length === 2 ? [shape[0]!, shape[1]!] : [1, shape[0]!];
+    const most = Math.max(1, Math.floor(DRAWN / cols));
+    for (let row = 0; row < rows; row += most) {
+      const values = floats(Math.min(most, rows - row) * cols).map((x) => 0.035 * x);
+      await encoder.set(name, name.endsWith('LayerNorm.weight') ? values.fill(1) : values, row);
+    }
   }
 }
 

@@ -170,6 +170,11 @@ export class Encoder {
     await writeAtomic(join(dir, 'config.json'), text);
   }
 
+  /** Gives back native memory that is made again when it is needed: packed weights, the device's working memory. */
+  trim(): Promise<void> {
+    return binding().trim(this.handle);
+  }
+
   /** Frees the native memory once running jobs ended; idempotent. Later calls throw E_CLOSED. */
   close(): void {
     binding().close(this.handle);

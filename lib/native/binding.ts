@@ -78,6 +78,24 @@ export interface NativePlan {
   head: boolean;
 }
 
+export interface BatchSize {
+  tokens: number;
+  texts: number;
+}
+
+/** Bytes. */
+export interface TrainingMemory {
+  /** Gradients and two moments of everything that trains. */
+  optimizer: number;
+  /** Copies, in the order that the kernels read, of weights that do not change. */
+  packs: number;
+  /** What a step keeps between its ops, and an op needs for itself. */
+  activations: number;
+  scratch: number;
+  /** All of this for a forward pass alone. */
+  inference: number;
+}
+
 export interface StepOptions {
   seed: number;
   step: number;
@@ -91,6 +109,8 @@ export interface StepOptions {
   clip?: number;
   dropout?: boolean;
   update?: boolean;
+  /** Batches with more tokens go through the model in pieces of about so many: bounds memory. 0: never. */
+  pieceTokens?: number;
 }
 
 export interface StepResult {
@@ -148,6 +168,8 @@ export interface Binding {
   /** Converts and copies `bytes` (any alignment) into rows [firstRow, firstRow + n) of the parameter; non-finite values are E_MODEL_VALUE. */
   setParameter(model: ModelHandle, name: string, dtype: Dtype, bytes: Uint8Array, firstRow: number): Promise<void>;
   getParameter(model: ModelHandle, name: string): Promise<Float32Array>;
+  /** Gives back what is made again when it is needed: copies of the weights in other orders, and the device's working memory. */
+  trim(model: ModelHandle): Promise<void>;
   /** logits [B, classes], pooled [B, hidden], cls [B, hidden], hidden [T, hidden] */
   forward(
     model: ModelHandle,
@@ -179,6 +201,17 @@ export interface Binding {
     labels: Int32Array,
     options: StepOptions,
   ): Promise<StepResult>;
+  /**
+   * Bytes that a run takes beside its model; `piece`: the largest that goes through the model at once, `batch`: in inference.
+   * `cached`: what steps take that keep a prefix, without what they keep.
+   */
+  trainingMemory(
+    model: ModelHandle,
+    plan: NativePlan,
+    piece: BatchSize,
+    batch: BatchSize,
+    cached: boolean,
+  ): TrainingMemory;
   freezeRows(trainer: TrainerHandle): Promise<void>;
   /**
    * From now on steps keep the states of `texts` training texts at the floor in `bytes` of memory (16 a text and 4 hidden

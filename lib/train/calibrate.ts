@@ -4,15 +4,18 @@ import { packBatch } from '../model/batching.js';
 import type { Encoding } from '../model/tokenization.js';
 import { binding, type LayerSensitivity } from '../native/binding.js';
 import { withSignal } from '../native/device.js';
+import { runsOf } from './pieces.js';
 
 export const CALIBRATION_TEXTS = 512;
+/** Of a batch at most: gradients of all units in both halves are there beside its activations. */
+const CALIBRATION_TOKENS = 2048;
 
 export interface Sensitivity {
   whole: LayerSensitivity[];
   halves: [LayerSensitivity[], LayerSensitivity[]];
 }
 
-/** Rows of each half are taken in the given order, `batch` at a time. */
+/** Rows of each half are taken in the given order, `batch` at a time or fewer. */
 export async function measureSensitivity(
   encoder: Encoder,
   encodings: readonly Encoding[],
@@ -26,8 +29,7 @@ export async function measureSensitivity(
   try {
     let done = 0;
     for (const half of [0, 1] as const) {
-      for (let begin = 0; begin < halves[half].length; begin += batch) {
-        const rows = halves[half].slice(begin, begin + batch);
+      for (const rows of runsOf(halves[half], batch, CALIBRATION_TOKENS, (row) => encodings[row]!.ids.length)) {
         const packed = packBatch(encodings, rows);
         const gold = Int32Array.from(rows, (row) => labels[row]!);
         await withSignal(hooks.signal, (token) =>

@@ -41,7 +41,9 @@ export async function finetune(job: Finetuning): Promise<void> {
   let step = job.step;
   let saved = step > 0 ? step : -1;
   const save = async (why: 'periodic' | 'required'): Promise<void> => {
-    if (saved !== step && (await job.save(step, why))) saved = step;
+    if (saved === step) return;
+    await job.encoder.trim(); // saving and evaluating take memory where steps have theirs
+    if (await job.save(step, why)) saved = step;
   };
 
   if (trainer.rowsActive && step >= tokenSteps) await trainer.freezeRows();

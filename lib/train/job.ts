@@ -25,9 +25,10 @@ import { diverged, isDiverged, nothingLearned, WeightWatch } from './divergence.
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
 import { corpusOf, readInputs, validationLines, type Inputs, type Part } from './inputs.js';
-import { checkMemory, largestBatch, predictMemory } from './memory.js';
+import { checkMemory, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
 import { describeSources, resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
+import { largestPiece, pieceTokens } from './pieces.js';
 import { planHash } from './plan-hash.js';
 import { keepPrefix, prefixBytes, withPrefixCache } from './prefix-cache.js';
 import { checkReachable, fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
@@ -259,12 +260,14 @@ class Job {
     const run = this.#run;
     const plan = this.#plan!;
     const batches = new TrainBatches(encodings.train.encodings, encodings.train.labels, options);
-    const largest = largestBatch(batches, options.epochs);
-    const without = predictMemory(this.#encoder.config, plan, largest, process.memoryUsage.rss());
-    checkMemory(without);
     const step = found?.state.stage === 'train' ? found.state.step : 0;
     const cached = options.prefixCache === 'auto';
     const wanted = cached ? prefixBytes(this.#encoder.config, plan, batches, { ...options, steps: step }) : 0;
+    await this.#encoder.trim();
+    const piece = largestPiece(batches, options.epochs, pieceTokens(this.#encoder.config, plan));
+    const now = process.memoryUsage.rss();
+    const without = predictMemory(this.#encoder, plan, piece, { now, cached: wanted > 0 });
+    checkMemory(without);
     const memory = withPrefixCache(without, wanted);
     const trainer = new Trainer(this.#encoder, plan);
     try {

@@ -3,51 +3,48 @@
  * saying that it was too much is a process that is gone (137), without a word.
  */
 import { AdaptuneError } from '../errors.js';
-import { binding, type EncoderConfig } from '../native/binding.js';
-import type { Plan } from '../select/plan.js';
-import { layerWeights } from '../select/units.js';
-import type { TrainBatches } from './batches.js';
+import { BATCH_TOKENS } from '../model/batching.js';
+import type { Encoder } from '../model/encoder.js';
+import { binding, type BatchSize } from '../native/binding.js';
+import { nativePlan, type TrainedParts } from './trainer.js';
 
 /** Bytes. */
 export interface MemoryPlan {
   /** Held before training: the process with the model, texts and tokens in it. */
   now: number;
-  /** Copies of the layers' matrices in the order that the kernels read, for forward and backward. */
+  /** Copies of frozen matrices in the order that the kernels read. */
   packs: number;
   /** Gradient and two moments of everything that trains. */
   optimizer: number;
-  /** What forward keeps for backward, and backward's own, in the largest batch. */
+  /** What forward keeps for backward, and both of their own, in the largest piece of a batch. */
   activations: number;
+  /** What evaluating or saving takes more than a step, which then holds nothing. */
+  between: number;
   /** States of the training texts below the lowest trained layer (prefix-cache.ts). */
   prefixCache: number;
   total: number;
 }
 
-export function predictMemory(config: EncoderConfig, plan: Plan, largestBatch: number, now: number): MemoryPlan {
-  const { layers, hidden, feedForward, heads, kvHeads, headWidth } = config;
-  const context = heads * headWidth;
-  const qkv = context + 2 * kvHeads * headWidth;
-  // Rows of native/model/activations.cc, for one token.
-  const targets = plan.layers.flatMap((layer) => layer.adapters ?? []);
-  const adapted = (targets.length / layers) * (plan.lora?.rank ?? 0);
-  const kept = 4 * hidden + qkv + context + 2 * feedForward + heads + 4 + adapted;
-  // Gradients on the way down: of a layer's output, its neurons before and behind the activation, Q, K, V and context.
-  const passing = 4 * hidden + 2 * feedForward + qkv + context;
-  const through = plan.embeddings || plan.newRowsFirst >= 0 ? layers : layers - plan.floor;
-  const packs = 4 * 2 * layers * layerWeights(config);
-  const optimizer = 4 * 3 * plan.counts.trainable;
-  const activations = 4 * largestBatch * (through * kept + passing);
-  return { now, packs, optimizer, activations, prefixCache: 0, total: now + packs + optimizer + activations };
-}
+/** A checkpoint's tensors are copied one by one: out of native memory, and once more as what JavaScript has not yet freed. */
+const COPIES = 3;
 
-/** Tokens of the largest batch of the run. */
-export function largestBatch(batches: TrainBatches, epochs: number): number {
-  let largest = 0;
-  for (let step = 0; step < epochs * batches.perEpoch; step++) {
-    const tokens = batches.rows(step).reduce((sum, row) => sum + batches.encodings[row]!.ids.length, 0);
-    largest = Math.max(largest, tokens);
-  }
-  return largest;
+/** Without a prefix cache, but with what steps take that have one. `now`: bytes held by the process, trimmed (`Encoder.trim`). */
+export function predictMemory(
+  encoder: Encoder,
+  plan: TrainedParts,
+  piece: BatchSize,
+  { now, cached }: { now: number; cached: boolean },
+): MemoryPlan {
+  const { config, handle } = encoder;
+  const inference = { tokens: Math.max(BATCH_TOKENS, config.positions), texts: BATCH_TOKENS };
+  const bytes = binding().trainingMemory(handle, nativePlan(plan), piece, inference, cached);
+  const { packs, optimizer } = bytes;
+  const activations = bytes.activations + bytes.scratch;
+  const table = plan.embeddings ? 4 * config.vocabulary * config.hidden : 0;
+  const saving = COPIES * Math.max(table, 4 * config.feedForward * config.hidden);
+  const between = Math.max(0, Math.max(bytes.inference, saving) - packs - activations);
+  const total = now + packs + optimizer + activations + between;
+  return { now, packs, optimizer, activations, between, prefixCache: 0, total };
 }
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
@@ -57,9 +54,10 @@ export function checkMemory(plan: MemoryPlan, limit: number | null = binding().s
   if (limit === null || plan.total <= limit) return;
   const parts = [
     `${mebibytes(plan.now)} held now`,
-    `${mebibytes(plan.packs)} packed weights`,
     `${mebibytes(plan.optimizer)} optimizer`,
     `${mebibytes(plan.activations)} activations`,
+    ...(plan.packs > 0 ? [`${mebibytes(plan.packs)} packed weights`] : []),
+    ...(plan.between > 0 ? [`${mebibytes(plan.between)} for evaluating and saving`] : []),
   ];
   throw new AdaptuneError(
     'E_MEMORY',

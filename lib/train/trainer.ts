@@ -14,6 +14,7 @@ import type { TensorSource } from '../model/safetensors.js';
 import { Words } from '../util/philox.js';
 import type { Plan } from '../select/plan.js';
 import type { TrainBatch } from './batches.js';
+import { pieceTokens } from './pieces.js';
 import type { RunState } from './state.js';
 
 export type Tensors = ReadonlyMap<string, Float32Array>;
@@ -30,6 +31,7 @@ const MOMENTS = ['value', 'm', 'v'] as const satisfies SlotField[];
 
 export class Trainer {
   readonly #handle: TrainerHandle;
+  readonly #pieceTokens: number;
   /** Values of the new rows, from the end of the token phase on. */
   #rows: Float32Array | null = null;
   #rowsActive: boolean;
@@ -38,19 +40,8 @@ export class Trainer {
     readonly encoder: Encoder,
     readonly plan: TrainedParts,
   ) {
-    const native: NativePlan = {
-      layers: plan.layers.map((layer) => ({
-        groups: Int32Array.from(layer.groups),
-        neurons: Int32Array.from(layer.neurons),
-        extras: layer.extras,
-        adapters: layer.adapters ?? [],
-      })),
-      ...(plan.lora ? { lora: plan.lora } : {}),
-      embeddings: plan.embeddings,
-      newRowsFirst: plan.newRowsFirst,
-      head: plan.head,
-    };
-    this.#handle = binding().createTrainer(encoder.handle, native);
+    this.#handle = binding().createTrainer(encoder.handle, nativePlan(plan));
+    this.#pieceTokens = pieceTokens(encoder.config, plan);
     this.#rowsActive = plan.newRowsFirst >= 0;
   }
 
@@ -59,7 +50,8 @@ export class Trainer {
   }
 
   step(batch: TrainBatch, options: StepOptions): Promise<StepResult> {
-    return binding().trainStep(this.#handle, batch.batch, batch.labels, null, options);
+    const pieces = { pieceTokens: this.#pieceTokens, ...options };
+    return binding().trainStep(this.#handle, batch.batch, batch.labels, null, pieces);
   }
 
   /** Keeps the states of `texts` training texts at the floor from step to step, in `bytes` of memory; 0 texts free it. */
@@ -174,6 +166,21 @@ export class Trainer {
   close(): void {
     binding().close(this.#handle);
   }
+}
+
+export function nativePlan(plan: TrainedParts): NativePlan {
+  return {
+    layers: plan.layers.map((layer) => ({
+      groups: Int32Array.from(layer.groups),
+      neurons: Int32Array.from(layer.neurons),
+      extras: layer.extras,
+      adapters: layer.adapters ?? [],
+    })),
+    ...(plan.lora ? { lora: plan.lora } : {}),
+    embeddings: plan.embeddings,
+    newRowsFirst: plan.newRowsFirst,
+    head: plan.head,
+  };
 }
 
 function tensorOf(tensors: Tensors, name: string, length: number): Float32Array {

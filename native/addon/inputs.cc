@@ -136,7 +136,8 @@ StepOptions read_step(const Value& value) {
   options.eps = read_optional(value["eps"], options.eps, 0, 1);
   options.weight_decay = read_optional(value["weightDecay"], options.weight_decay, 0, FLT_MAX);
   options.clip = read_optional(value["clip"], options.clip, 0, FLT_MAX);
-  const Value dropout = value["dropout"], update = value["update"];
+  const Value dropout = value["dropout"], update = value["update"], piece = value["pieceTokens"];
+  if (!piece.absent()) options.piece_tokens = piece.integer(0, INT32_MAX);
   if (!dropout.absent()) options.dropout = dropout.boolean();
   if (!update.absent()) options.update = update.boolean();
   return options;

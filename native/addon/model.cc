@@ -110,6 +110,21 @@ napi_value get_parameter(const Call& call) {
       to_array);
 }
 
+napi_value trim(const Call& call) {
+  auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  Device& device = *model->device;
+  return start(
+      call.env, device, nullptr,
+      [model](const Engine& engine) {
+        for (const Parameter& parameter : model->model.parameters())
+          if (parameter.weight) drop_packs(*parameter.weight);
+        engine.activations->release();
+        engine.context.scratch->release();
+        return true;
+      },
+      to_undefined);
+}
+
 napi_value forward(const Call& call) {
   auto model = open_handle<DeviceModel>(call.argument(0, "model"));
   const EncoderConfig& config = model->model.config;
@@ -187,6 +202,7 @@ void add_model(napi_env env, napi_value exports) {
   add(env, exports, "modelParameters", throwing<model_parameters>);
   add(env, exports, "setParameter", rejecting<set_parameter>);
   add(env, exports, "getParameter", rejecting<get_parameter>);
+  add(env, exports, "trim", rejecting<trim>);
   add(env, exports, "forward", rejecting<forward>);
   add(env, exports, "backward", rejecting<backward>);
 }

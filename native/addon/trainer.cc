@@ -6,6 +6,7 @@
 #include "addon/entry.h"
 #include "addon/environment.h"
 #include "addon/inputs.h"
+#include "train/footprint.h"
 
 namespace adaptune {
 namespace {
@@ -102,6 +103,31 @@ napi_value head_step(const Call& call) {
         return timed([&] { return trainer->trainer.head_step(x, labels.data(), options); });
       },
       to_step_result);
+}
+
+napi_value training_memory(const Call& call) {
+  const auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  const Plan plan = read_plan(call.argument(1, "plan"), model->model.config);
+  const auto size = [&](size_t index, const char* name) {
+    const Value value = call.argument(index, name);
+    return BatchSize{value["tokens"].integer(1, INT32_MAX), value["texts"].integer(1, INT32_MAX)};
+  };
+  const BatchSize piece = size(2, "piece"), batch = size(3, "batch");
+  const bool cached = call.argument(4, "cached").boolean();
+  Footprint bytes = {};
+  model->device->run([&](const Engine& engine) {
+    bytes = footprint(model->model, plan, piece, batch, cached, engine.context.pool->size());
+  });
+  const napi_value object = js_object(call.env);
+  const auto set = [&](const char* key, int64_t value) {
+    js_set(call.env, object, key, js_number(call.env, static_cast<double>(value)));
+  };
+  set("optimizer", bytes.optimizer);
+  set("packs", bytes.packs);
+  set("activations", bytes.activations);
+  set("scratch", bytes.scratch);
+  set("inference", bytes.inference);
+  return object;
 }
 
 napi_value freeze_rows(const Call& call) {
@@ -271,6 +297,7 @@ void add_trainer(napi_env env, napi_value exports) {
   add(env, exports, "createTrainer", throwing<create_trainer>);
   add(env, exports, "trainStep", rejecting<train_step>);
   add(env, exports, "headStep", rejecting<head_step>);
+  add(env, exports, "trainingMemory", throwing<training_memory>);
   add(env, exports, "freezeRows", rejecting<freeze_rows>);
   add(env, exports, "keepPrefix", rejecting<keep_prefix>);
   add(env, exports, "mergeAdapters", rejecting<merge_adapters>);

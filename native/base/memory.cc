@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -31,6 +32,9 @@ std::atomic<uint64_t> foreign{0};  // resident when it was read: the host's own,
 
 constexpr uint64_t kLarge = uint64_t{1}
                             << 20;  // from here on the process' size is looked up, which takes 10 us
+
+// What malloc frees stays in the process more often than not. A sanitizer only knows what malloc gave.
+constexpr size_t kPaged = kRedZone ? SIZE_MAX : kLarge;
 
 constexpr size_t kFirstChunk = size_t{256} << 10;
 
@@ -81,7 +85,7 @@ void* allocate(size_t bytes) {
   const uint64_t number = count.fetch_add(1, std::memory_order_relaxed) + 1;
   if (bytes > PTRDIFF_MAX - kAlignment || faulted(number)) refused(bytes);
   expect_memory(bytes);
-  void* ptr = std::aligned_alloc(kAlignment, round_up(bytes));
+  void* ptr = bytes >= kPaged ? map_pages(bytes) : std::aligned_alloc(kAlignment, round_up(bytes));
   if (ptr == nullptr) refused(bytes);
   ASAN_POISON_MEMORY_REGION(static_cast<char*>(ptr) + bytes, round_up(bytes) - bytes);
   const uint64_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
@@ -94,7 +98,10 @@ void* allocate(size_t bytes) {
 void release(void* ptr, size_t bytes) noexcept {
   if (ptr == nullptr) return;
   live.fetch_sub(bytes, std::memory_order_relaxed);
-  std::free(ptr);
+  if (bytes >= kPaged)
+    unmap_pages(ptr, bytes);
+  else
+    std::free(ptr);
 }
 
 MemoryStats memory_stats() noexcept { return {live.load(), peak.load(), count.load()}; }
@@ -113,32 +120,40 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
-Arena::~Arena() {
-  for (int i = 0; i < count_; ++i) release(chunks_[i].data, chunks_[i].bytes);
+Arena::~Arena() { release(); }
+
+size_t Arena::footprint(size_t bytes) { return round_up(bytes) + kRedZone; }
+
+void Arena::release() {
+  for (int i = 0; i < count_; ++i) adaptune::release(chunks_[i].data, chunks_[i].bytes);
+  count_ = current_ = 0;
+  in_use_ = most_ = 0;
 }
 
 void* Arena::take_bytes(size_t bytes) {
   if (bytes > PTRDIFF_MAX - kAlignment - kRedZone) refused(bytes);
-  const size_t need = round_up(bytes) + kRedZone;
+  const size_t need = footprint(bytes);
   for (; current_ < count_; ++current_) {
     Chunk& chunk = chunks_[current_];
     if (chunk.bytes - chunk.used >= need) {
       void* ptr = chunk.data + chunk.used;
       chunk.used += need;
+      in_use_ += need, most_ = std::max(most_, in_use_);
       ASAN_UNPOISON_MEMORY_REGION(ptr, bytes);
       return ptr;
     }
     if (current_ + 1 == count_) break;  // stay in the last chunk until a further one is there
   }
   ADAPTUNE_CHECK(count_ < kMaxChunks, E_MEMORY, "expected at most %d chunks in an arena", kMaxChunks);
-  const size_t size = std::max({need, capacity(), kFirstChunk});  // doubles what is there
+  const size_t size = std::max({need, capacity() / 4, kFirstChunk});
   chunks_[count_] = {static_cast<char*>(allocate(size)), size, need};
   current_ = count_++;
+  in_use_ += need, most_ = std::max(most_, in_use_);
   ASAN_POISON_MEMORY_REGION(chunks_[current_].data + bytes, size - bytes);
   return chunks_[current_].data;
 }
 
-Arena::Mark Arena::mark() const { return {current_, count_ ? chunks_[current_].used : 0}; }
+Arena::Mark Arena::mark() const { return {current_, count_ ? chunks_[current_].used : 0, in_use_}; }
 
 void Arena::rewind(Mark mark) {
   for (int i = mark.chunk + 1; i < count_; ++i) chunks_[i].used = 0;
@@ -147,18 +162,20 @@ void Arena::rewind(Mark mark) {
     ASAN_POISON_MEMORY_REGION(chunks_[i].data + chunks_[i].used, chunks_[i].bytes - chunks_[i].used);
   }
   current_ = mark.chunk;
+  in_use_ = mark.in_use;
 }
 
-void Arena::reset() {
-  if (count_ > 1) {
-    const size_t total = capacity();
-    for (int i = 0; i < count_; ++i) release(chunks_[i].data, chunks_[i].bytes);
-    count_ = current_ = 0;
-    chunks_[0] = {static_cast<char*>(allocate(total)), total,
-                  0};  // when this throws the arena is empty and usable
-    count_ = 1;
+void Arena::reset() { reset(0); }
+
+void Arena::reset(size_t bytes) {
+  const size_t size = std::max(bytes, most_);
+  if (count_ > 1 || capacity() < size) {
+    release();
+    // When this throws the arena is empty and usable.
+    chunks_[0] = {static_cast<char*>(allocate(size)), size, 0};
+    count_ = 1, most_ = size;
   }
-  rewind({0, 0});
+  rewind({0, 0, 0});
 }
 
 size_t Arena::capacity() const {

@@ -48,8 +48,8 @@ class Buffer {
   size_t bytes_ = 0;
 };
 
-// Bump allocator for what lives as long as one step or one op. After the first step of a size nothing is
-// allocated: chunks are kept, and coalesced into one on reset().
+// Bump allocator for what lives as long as one step or one op. Chunks are kept, so that nothing is allocated
+// once the largest step has been; whoever knows what a step takes reserves it as one chunk.
 class Arena {
  public:
   Arena() = default;
@@ -61,22 +61,27 @@ class Arena {
   T* take(int64_t count) {
     return static_cast<T*>(take_bytes(static_cast<size_t>(count) * sizeof(T)));
   }
+  static size_t footprint(size_t bytes);  // that taking so many adds to what is used
   struct Mark {
     int chunk;
-    size_t used;
+    size_t used, in_use;  // of the chunk; of all of them
   };
   Mark mark() const;
   void rewind(Mark mark);  // frees what was taken after mark
-  void reset();            // frees all, keeps (and coalesces) the memory
+  void reset();            // frees all, and keeps one chunk of as much as was ever in use
+  // The same, of at least so many bytes. Memory that is too small goes before the new one comes.
+  void reset(size_t bytes);
+  void release();  // gives the memory back
   size_t capacity() const;
 
  private:
-  static constexpr int kMaxChunks = 32;  // chunks grow geometrically
+  static constexpr int kMaxChunks = 64;  // each a quarter of what is there, or more
   struct Chunk {
     char* data;
     size_t bytes, used;
   } chunks_[kMaxChunks] = {};
   int count_ = 0, current_ = 0;
+  size_t in_use_ = 0, most_ = 0;  // without what chunks have left over at their ends
 };
 
 // Rewinds an arena at scope exit.

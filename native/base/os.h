@@ -1,6 +1,7 @@
 // Everything that differs between operating systems. os_posix.cc implements it; a port adds a file beside
 // that one.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -23,6 +24,11 @@ int usable_cpus();
 int64_t memory_total();     // bytes
 int64_t memory_resident();  // bytes of this process in memory, 0: unknown
 std::string cpu_model();
+
+// Whole pages, which the system gets back at once when they are unmapped, whatever else is in use. Null when
+// it refuses.
+void* map_pages(size_t bytes) noexcept;
+void unmap_pages(void* pages, size_t bytes) noexcept;
 
 // To be called first on a thread of ours: names it and leaves signals to the host's threads.
 void enter_thread(const char* name) noexcept;

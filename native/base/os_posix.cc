@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -195,6 +196,13 @@ int64_t memory_resident() {
   const std::string text = read_small("/proc/self/statm");
   return std::sscanf(text.c_str(), "%lld %lld", &size, &resident) == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
+
+void* map_pages(size_t bytes) noexcept {
+  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return pages == MAP_FAILED ? nullptr : pages;
+}
+
+void unmap_pages(void* pages, size_t bytes) noexcept { munmap(pages, bytes); }
 
 std::string cpu_model() {
   for (const std::string& line : split(read_small("/proc/cpuinfo"), '\n')) {

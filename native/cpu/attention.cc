@@ -13,7 +13,7 @@ struct Block {
 
 struct Geometry {
   int64_t tokens, longest;
-  int64_t elements;       // sum of squared lengths: dropout elements of one head
+  int64_t elements;       // dropout elements of one head of the batch: sum of squared lengths
   uint64_t* elements_to;  // [sequences] the same sum before each sequence
 };
 
@@ -21,11 +21,13 @@ Geometry geometry(const Context& context, const AttentionArgs& a) {
   ADAPTUNE_CHECK(a.scale > 0, E_INTERNAL, "attention: expected a positive scale but received %g",
                  double(a.scale));
   Geometry g = {a.offsets[a.sequences], 0, 0, context.scratch->take<uint64_t>(a.sequences)};
+  int64_t elements = a.dropout.first;
   for (int64_t s = 0; s < a.sequences; ++s) {
     const int64_t length = a.offsets[s + 1] - a.offsets[s];
-    g.elements_to[s] = static_cast<uint64_t>(g.elements);
-    g.elements += length * length, g.longest = std::max(g.longest, length);
+    g.elements_to[s] = static_cast<uint64_t>(elements);
+    elements += length * length, g.longest = std::max(g.longest, length);
   }
+  g.elements = a.dropout.head_elements ? a.dropout.head_elements : elements - a.dropout.first;
   return g;
 }
 

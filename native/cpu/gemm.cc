@@ -35,6 +35,8 @@ Shape shape_of(const GemmArgs& g) {
   ADAPTUNE_CHECK(m == s.m && n == s.n && k == s.k, E_INTERNAL,
                  "gemm: expected C of %lld x %lld over %lld, received %lld x %lld over %lld", (long long)m,
                  (long long)n, (long long)k, (long long)s.m, (long long)s.n, (long long)s.k);
+  ADAPTUNE_CHECK(g.b_activation != Activation::kTanh, E_INTERNAL,
+                 "gemm: expected gelu or no activation of b");
   ADAPTUNE_CHECK(g.a.dtype == DType::kF32 && b.dtype == DType::kF32 && g.c.dtype == DType::kF32, E_INTERNAL,
                  "gemm: expected 32-bit floats");
   return s;
@@ -51,8 +53,13 @@ void pack_b(const Context& context, const GemmArgs& g, const Shape& s, float* ou
     } else {
       const Matrix& b = g.kind == GemmKind::kWeightGrad ? g.b : g.w->values;
       const int32_t* columns = g.kind == GemmKind::kWeightGrad ? g.b_columns : nullptr;
-      isa.pack_b_columns(b.f32() + (columns ? 0 : first), b.ld, columns ? columns + first : nullptr, count,
-                         s.k, to);
+      // In runs that the second-level cache keeps for the activation.
+      for (int64_t from = 0; from < s.k; from += isa.kc) {
+        const int64_t depth = std::min(isa.kc, s.k - from);
+        isa.pack_b_columns(b.f32() + from * b.ld + (columns ? 0 : first), b.ld,
+                           columns ? columns + first : nullptr, count, depth, to + from * isa.nr);
+        if (g.b_activation == Activation::kGelu) isa.gelu(to + from * isa.nr, depth * isa.nr);
+      }
     }
   });
 }

@@ -21,7 +21,8 @@ void norm_fwd(const Context& context, const NormFwdArgs& a) {
     rows.y = at(a.y), rows.sum = at(a.sum);
     rows.mean = a.mean ? a.mean + first : nullptr, rows.rstd = a.rstd ? a.rstd + first : nullptr;
     rows.ld_x = a.x.ld, rows.ld_residual = a.residual.ld, rows.ld_y = a.y.ld, rows.ld_sum = a.sum.ld;
-    rows.rows = count, rows.width = width, rows.first_element = static_cast<uint64_t>(first * width);
+    rows.rows = count, rows.width = width,
+    rows.first_element = static_cast<uint64_t>(a.dropout.first + first * width);
     rows.eps = a.eps, rows.keep = keep, rows.mask = mask ? mask + worker * words : nullptr;
     isa.norm_fwd(rows);
   });
@@ -43,7 +44,8 @@ void norm_bwd(const Context& context, const NormBwdArgs& a) {
     rows.gamma = a.gamma, rows.dsum = at(a.dsum), rows.dx = at(a.dx);
     rows.dgamma = dgamma ? dgamma + partial : nullptr, rows.dbeta = dbeta ? dbeta + partial : nullptr;
     rows.ld_dy = a.dy.ld, rows.ld_sum = a.sum.ld, rows.ld_dsum = a.dsum.ld, rows.ld_dx = a.dx.ld;
-    rows.rows = count, rows.width = width, rows.first_element = static_cast<uint64_t>(first * width);
+    rows.rows = count, rows.width = width,
+    rows.first_element = static_cast<uint64_t>(a.dropout.first + first * width);
     rows.keep = keep, rows.mask = mask ? mask + worker * words : nullptr;
     isa.norm_bwd(rows);
   });
@@ -62,7 +64,8 @@ void dropout(const Context& context, const DropoutArgs& a) {
       const float* x = a.x.f32() + row * a.x.ld;
       float* y = a.y.f32() + row * a.y.ld;
       if (keep.threshold) {
-        isa.dropout(keep, static_cast<uint64_t>(row * width), width, x, y, mask + worker * words, a.add);
+        const uint64_t element = static_cast<uint64_t>(a.dropout.first + row * width);
+        isa.dropout(keep, element, width, x, y, mask + worker * words, a.add);
       } else if (a.add) {
         isa.add_rows(y, x, nullptr, width, y);
       } else if (x != y) {

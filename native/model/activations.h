@@ -1,4 +1,6 @@
-// What a pass keeps of its forward half. One table (activations.cc) decides the memory.
+// What a pass keeps of its forward half, and the memory of all of it. One table (activations.cc) decides.
+// A norm's output and what stands behind the activation are computed again where backward needs them, from
+// what it needs anyway: the norm's sum and the pre-activation.
 #pragma once
 #include "model/gradients.h"
 #include "model/model.h"
@@ -7,7 +9,7 @@ namespace adaptune {
 
 // R = rows behind the attention: T, or B where only the [CLS] rows are carried on.
 struct LayerActivations {
-  Matrix input;               // [T,H]
+  Matrix input;               // [T,H] forward only but in the lowest layer that backward enters
   Matrix qkv;                 // [T, (NH + 2 KVH) HD]
   Matrix lse;                 // [NH,T]
   Matrix context;             // [T, NH HD]
@@ -16,9 +18,9 @@ struct LayerActivations {
   Matrix attention_sum;       // [R,H] what the norm behind the attention sees
   Matrix attention_mean;      // [R,1]
   Matrix attention_rstd;      // [R,1]
-  Matrix attention_output;    // [R,H]
-  Matrix pre;                 // [R,F] before the activation
-  Matrix neurons;             // [R,F] behind it
+  Matrix attention_output;    // [R,H] forward only
+  Matrix pre;                 // [R,F] before the activation; its gradient, once backward was there
+  Matrix neurons;             // [R,F] behind it, forward only but for an adapter that reads it
   Matrix mlp_sum;             // [R,H]
   Matrix mlp_mean;            // [R,1]
   Matrix mlp_rstd;            // [R,1]
@@ -36,6 +38,7 @@ struct Activations {
   Matrix embedding_mean, embedding_rstd;  // [T,1], absent when not saved
   LayerActivations* layers;               // [layers], empty outside the range
   Matrix output;                          // [R,H] of the range's last layer
+  Arena::Mark forward_only;               // what was taken from here on is of no use once forward is through
 };
 
 // The layers [first, end) that a pass runs.
@@ -43,11 +46,20 @@ struct LayerRange {
   int64_t first, end;
 };
 
+struct BatchSize {
+  int64_t tokens, sequences;
+};
+
 // Takes everything from the arena. gradients == null: inference, nothing is saved. cls_only: the last layer
 // carries on the [CLS] rows alone behind its attention (the head sees no others, and rows do not mix there).
-Activations take_activations(Arena& arena, const EncoderConfig& config, const Batch& batch,
+Activations take_activations(Arena& arena, const EncoderConfig& config, BatchSize size,
                              const Gradients* gradients, bool cls_only, LayerRange range);
 HeadActivations take_head_activations(Arena& arena, const EncoderConfig& config, int64_t sequences,
                                       bool dropout);
+
+// All that a pass takes from the arena, through forward, head and backward. first > 0: the layers from there
+// on, and what prefix_forward takes for those below.
+size_t pass_bytes(const EncoderConfig& config, BatchSize size, const Gradients* gradients, bool cls_only,
+                  int64_t first);
 
 }  // namespace adaptune

@@ -19,9 +19,8 @@ void add_norm_forward(const Pass& pass, const AddNorm& a, const Matrix& x, const
                                        .rstd = a.rstd.f32()});
 }
 
-Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, const Matrix& masked,
-                         float* dgamma, float* dbeta) {
-  const bool drops = a.dropout.p > 0;
+Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, float* dgamma, float* dbeta) {
+  const Matrix masked = a.dropout.p > 0 ? pass.scratch(d.rows, d.cols) : Matrix{};
   pass.ops().norm_bwd(pass.context(), {.dy = d,
                                        .sum = a.sum,
                                        .mean = a.mean.f32(),
@@ -29,10 +28,17 @@ Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, co
                                        .gamma = a.gamma,
                                        .dropout = a.dropout,
                                        .dsum = d,
-                                       .dx = drops ? masked : Matrix{},
+                                       .dx = masked,
                                        .dgamma = dgamma,
                                        .dbeta = dbeta});
-  return drops ? masked : d;
+  return masked ? masked : d;
+}
+
+Matrix add_norm_output(const Pass& pass, const AddNorm& a) {
+  const Matrix y = pass.scratch(a.sum.rows, a.sum.cols);
+  pass.ops().norm_fwd(pass.context(),
+                      {.x = a.sum, .gamma = a.gamma, .beta = a.beta, .eps = pass.config().norm_eps, .y = y});
+  return y;
 }
 
 void linear_gradients(const Engine& engine, const Matrix& dy, const Matrix& x, const LinearGradients& g,
@@ -44,6 +50,7 @@ void linear_gradients(const Engine& engine, const Matrix& dy, const Matrix& x, c
                                     .b = x,
                                     .a_columns = g.outputs,
                                     .b_columns = g.inputs,
+                                    .b_activation = g.activation,
                                     .c = g.dw,
                                     .accumulate = accumulate});
 }

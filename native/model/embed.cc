@@ -22,7 +22,7 @@ void embed_forward(const Pass& pass, const Matrix& out) {
                                        .mean = a.embedding_mean.f32(),
                                        .rstd = a.embedding_rstd.f32()});
   if (pass.floor >= 0) return;
-  const Dropout dropout = pass.dropout.at(m.config.hidden_dropout, kEmbeddingSite);
+  const Dropout dropout = pass.embedding_dropout();
   if (dropout.p > 0) pass.ops().dropout(pass.context(), {out, out, dropout});
 }
 
@@ -31,7 +31,7 @@ void embed_backward(const Pass& pass, const Matrix& d) {
   const Batch& batch = pass.batch;
   const Activations& a = pass.saved;
   const Gradients& g = *pass.gradients;
-  const Dropout dropout = pass.dropout.at(m.config.hidden_dropout, kEmbeddingSite);
+  const Dropout dropout = pass.embedding_dropout();
   if (dropout.p > 0) pass.ops().dropout(pass.context(), {d, d, dropout});
   pass.ops().norm_bwd(pass.context(), {.dy = d,
                                        .sum = a.embedding_sum,

@@ -31,13 +31,14 @@ int64_t floor_of(const Gradients& g) {
 }
 
 Pass begin_pass(const Engine& engine, const Model& model, const Batch& batch, const Gradients* gradients,
-                bool cls_only, DropoutPlan dropout, Moments* neuron_moments, int64_t first) {
-  engine.activations->reset();
+                bool cls_only, DropoutPlan dropout, UnitMoments moments, int64_t first) {
+  const BatchSize size = {batch.tokens, batch.sequences};
   const LayerRange range{first, model.config.layers};
+  engine.activations->reset(pass_bytes(model.config, size, gradients, cls_only, first));
   const Activations saved =
-      take_activations(*engine.activations, model.config, batch, gradients, cls_only, range);
+      take_activations(*engine.activations, model.config, size, gradients, cls_only, range);
   const int64_t floor = gradients ? floor_of(*gradients) : model.config.layers;
-  return {engine, model, batch, gradients, cls_only, dropout, neuron_moments, saved, floor, range};
+  return {engine, model, batch, gradients, cls_only, dropout, moments, saved, floor, range};
 }
 
 void encoder_forward(const Pass& pass) {
@@ -47,15 +48,15 @@ void encoder_forward(const Pass& pass) {
     block_forward(pass, layer, layer + 1 < end ? pass.saved.layers[layer + 1].input : pass.saved.output);
     layer_done(pass.engine);
   }
+  if (pass.gradients) pass.engine.activations->rewind(pass.saved.forward_only);
 }
 
 Matrix prefix_forward(const Pass& pass, const Batch& texts) {
   const int64_t layers = pass.config().layers;
   const LayerRange below{0, pass.range.first};
-  const Activations saved =
-      take_activations(*pass.engine.activations, pass.config(), texts, nullptr, pass.cls_only, below);
-  const Pass prefix{pass.engine, pass.model, texts, nullptr, pass.cls_only,
-                    {},          nullptr,    saved, layers,  below};
+  const Activations saved = take_activations(*pass.engine.activations, pass.config(),
+                                             {texts.tokens, texts.sequences}, nullptr, pass.cls_only, below);
+  const Pass prefix{pass.engine, pass.model, texts, nullptr, pass.cls_only, {}, {}, saved, layers, below};
   encoder_forward(prefix);
   return saved.output;
 }
@@ -90,14 +91,14 @@ void encoder_backward(const Pass& pass, const Matrix& dcls) {
 void encoder_gradients(const Engine& engine, const Model& model, const Batch& batch, const Matrix& dhidden,
                        const Gradients& gradients) {
   check(model.config, batch);
-  const Pass pass = begin_pass(engine, model, batch, &gradients, false, {}, nullptr);
+  const Pass pass = begin_pass(engine, model, batch, &gradients, false, {}, {});
   encoder_forward(pass);
   layers_backward(pass, dhidden, dhidden);
 }
 
 void infer(const Engine& engine, const Model& model, const Batch& batch, Output output, Matrix out) {
   check(model.config, batch);
-  const Pass pass = begin_pass(engine, model, batch, nullptr, output != Output::kHidden, {}, nullptr);
+  const Pass pass = begin_pass(engine, model, batch, nullptr, output != Output::kHidden, {}, {});
   encoder_forward(pass);
   Matrix result = pass.saved.output;
   if (output == Output::kLogits || output == Output::kPooled) {

@@ -5,7 +5,7 @@ namespace adaptune {
 
 Head begin_head(const Engine& engine, const Model& model, const Matrix& cls, DropoutPlan plan) {
   const EncoderConfig& c = model.config;
-  const Dropout dropout = plan.at(c.classifier_dropout, classifier_site(c));
+  const Dropout dropout = plan.at(c.classifier_dropout, classifier_site(c), plan.texts_before, c.hidden);
   return {engine, model, cls, dropout,
           take_head_activations(*engine.activations, c, cls.rows, dropout.p > 0)};
 }

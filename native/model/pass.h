@@ -22,13 +22,30 @@ struct DropoutPlan {
   bool on = false;
   uint64_t seed = 0;
   uint32_t step = 0;
+  // Of a piece of a batch: what comes before it, and the pairs of tokens of one text in the whole batch (0:
+  // this is the whole batch). Masks do not depend on the pieces.
+  int64_t tokens_before = 0, texts_before = 0, pairs_before = 0, pairs = 0;
 
-  Dropout at(float p, uint32_t site) const { return on ? Dropout{p, seed, step, site} : Dropout{}; }
+  // rows_before: of the matrix of that width.
+  Dropout at(float p, uint32_t site, int64_t rows_before, int64_t width) const {
+    return on ? Dropout{p, seed, step, site, rows_before * width} : Dropout{};
+  }
+  Dropout at_probabilities(float p, uint32_t site) const {
+    return on ? Dropout{p, seed, step, site, pairs_before, pairs} : Dropout{};
+  }
 };
 
 inline Matrix scratch(const Engine& engine, int64_t rows, int64_t cols) {
   return matrix(engine.activations->take<float>(rows * cols), rows, cols);
 }
+
+// Of what units put out in forward, merged into; absent where null.
+struct UnitMoments {
+  Moments* groups = nullptr;        // [layers, KVH] of the norms of the groups' parts of the context
+  Moments* context = nullptr;       // [layers, NH HD] of the context
+  Moments* neuron_sizes = nullptr;  // [layers, F] of |activation|
+  Moments* neurons = nullptr;       // [layers, F] of the activation
+};
 
 struct Pass {
   const Engine& engine;
@@ -37,7 +54,7 @@ struct Pass {
   const Gradients* gradients;  // null: inference
   bool cls_only;               // the last layer carries on the [CLS] rows alone
   DropoutPlan dropout;
-  Moments* neuron_moments;  // [layers, F] of |activation|, merged into; or null
+  UnitMoments moments;
   Activations saved;
   int64_t floor;     // lowest layer that backward enters, floor_of(*gradients)
   LayerRange range;  // layers that forward runs; with first > 0 somebody else fills input()
@@ -48,8 +65,18 @@ struct Pass {
   const LayerWeights& weights(int64_t layer) const { return model.layers[static_cast<size_t>(layer)]; }
   const LayerGradients& wanted(int64_t layer) const { return gradients->layers[static_cast<size_t>(layer)]; }
   bool carries_all(int64_t layer) const { return !cls_only || layer + 1 < config().layers; }
-  Dropout layer_dropout(float p, int64_t layer, LayerSite site) const {
-    return layer >= floor ? dropout.at(p, layer_site(layer, site)) : Dropout{};
+  // Where rows carried on are masked.
+  Dropout output_dropout(int64_t layer, LayerSite site) const {
+    const int64_t before = carries_all(layer) ? dropout.tokens_before : dropout.texts_before;
+    if (layer < floor) return {};
+    return dropout.at(config().hidden_dropout, layer_site(layer, site), before, config().hidden);
+  }
+  Dropout probability_dropout(int64_t layer) const {
+    if (layer < floor) return {};
+    return dropout.at_probabilities(config().attention_dropout, layer_site(layer, LayerSite::kProbabilities));
+  }
+  Dropout embedding_dropout() const {
+    return dropout.at(config().hidden_dropout, kEmbeddingSite, dropout.tokens_before, config().hidden);
   }
   const Adapter* adapter(int64_t layer, Target target) const {  // null: none
     if (!model.adapters) return nullptr;
@@ -58,7 +85,13 @@ struct Pass {
   }
   Dropout adapter_dropout(int64_t layer, Target target) const {
     if (layer < floor) return {};
-    return dropout.at(model.adapters->settings.dropout, adapter_site(config(), layer, target));
+    const EncoderConfig& c = config();
+    const bool all = target <= Target::kValue || carries_all(layer);
+    const int64_t width = target == Target::kDown     ? c.feed_forward
+                          : target == Target::kOutput ? c.heads * c.head_width
+                                                      : c.hidden;
+    return dropout.at(model.adapters->settings.dropout, adapter_site(c, layer, target),
+                      all ? dropout.tokens_before : dropout.texts_before, width);
   }
   Matrix scratch(int64_t rows, int64_t cols) const { return adaptune::scratch(engine, rows, cols); }
   // What the lowest layer of the range reads: [T,H]; the [CLS] states [B,H] when the range is empty.
@@ -67,11 +100,13 @@ struct Pass {
   }
 };
 
-// Takes the activations from the (reset) arena. first: lowest layer that forward runs.
+// Resets the arena, reserves what the pass takes and takes the activations. first: lowest layer that forward
+// runs; those below are left to prefix_forward.
 Pass begin_pass(const Engine& engine, const Model& model, const Batch& batch, const Gradients* gradients,
-                bool cls_only, DropoutPlan dropout, Moments* neuron_moments, int64_t first = 0);
+                bool cls_only, DropoutPlan dropout, UnitMoments moments, int64_t first = 0);
 
-// Embeddings, or input() where the range begins higher up, to saved.output.
+// Embeddings, or input() where the range begins higher up, to saved.output. What is of no use to backward is
+// freed, where there are gradients.
 void encoder_forward(const Pass& pass);
 // The rows of input() for a batch of texts, by the layers below pass.range without dropout. Lie in the arena,
 // with all that the layers took: to be called in an ArenaScope.
@@ -106,6 +141,10 @@ bool adapter_forward(const Pass& pass, int64_t layer, Target target, const Matri
 bool adapter_backward(const Pass& pass, int64_t layer, Target target, const Matrix& dy, const Matrix& x,
                       const Matrix& dx, bool add);
 
+// What forward had there, computed again, for backward: the same bits.
+Matrix attention_output(const Pass& pass, int64_t layer);
+Matrix mlp_output(const Pass& pass, int64_t layer);
+
 // y = norm(dropout(x W^T + bias) + residual), x W^T + bias + residual saved in sum unless absent
 struct AddNorm {
   const Weight& w;
@@ -117,10 +156,10 @@ struct AddNorm {
 };
 void add_norm_forward(const Pass& pass, const AddNorm& a, const Matrix& x, const Matrix& residual,
                       const Matrix& y);
-// d: gradient of y, becomes that of the residual. Returns the gradient of x W^T + bias: d, or `masked` under
-// dropout.
-Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, const Matrix& masked,
-                         float* dgamma, float* dbeta);
+// d: gradient of y, becomes that of the residual. Returns the gradient of x W^T + bias: d, or a matrix of its
+// own under dropout.
+Matrix add_norm_backward(const Pass& pass, const AddNorm& a, const Matrix& d, float* dgamma, float* dbeta);
+Matrix add_norm_output(const Pass& pass, const AddNorm& a);  // y again, from sum
 
 // Of y = x W^T + bias, each unless absent: dbias [N] is added to; dw [N,K] is set, or added to with
 // accumulate. Where a plan selects, outputs lists the N columns of dy, inputs the K columns of x.
@@ -129,6 +168,7 @@ struct LinearGradients {
   Matrix dw;
   const int32_t* outputs = nullptr;
   const int32_t* inputs = nullptr;
+  Activation activation = Activation::kNone;  // x holds what stands before it
 };
 void linear_gradients(const Engine& engine, const Matrix& dy, const Matrix& x, const LinearGradients& g,
                       bool accumulate);

@@ -24,6 +24,9 @@ struct Dropout {
   float p = 0;
   uint64_t seed = 0;
   uint32_t step = 0, site = 0;
+  // Of a piece of a batch: elements of the batch before it (of the first head), which count on; and in
+  // attention the elements of one head in the whole batch, 0 when the sequences are all of it.
+  int64_t first = 0, head_elements = 0;
 };
 
 // Running moments, all fp64: one pass over a fixed block of rows (Welford, or sums of deviations from a
@@ -51,10 +54,11 @@ enum class GemmKind : uint8_t {
 struct GemmArgs {
   GemmKind kind = GemmKind::kForward;
   Matrix a;
-  const Weight* w = nullptr;           // kForward, kInputGrad
-  Matrix b = {};                       // kWeightGrad
-  const int32_t* a_columns = nullptr;  // kWeightGrad: M columns of a, ascending; null = all
-  const int32_t* b_columns = nullptr;  // kWeightGrad: N columns of b, ascending; null = all
+  const Weight* w = nullptr;                    // kForward, kInputGrad
+  Matrix b = {};                                // kWeightGrad
+  const int32_t* a_columns = nullptr;           // kWeightGrad: M columns of a, ascending; null = all
+  const int32_t* b_columns = nullptr;           // kWeightGrad: N columns of b, ascending; null = all
+  Activation b_activation = Activation::kNone;  // kWeightGrad: of b's elements, before the product
   Matrix c;
   bool accumulate = false;
   float scale = 1;
@@ -63,7 +67,7 @@ struct GemmArgs {
   Matrix pre = {};              // [M,N] or absent: pre-activation, saved for backward
   Activation activation = Activation::kNone;
   Activation activation_grad = Activation::kNone;
-  Matrix grad_pre = {};        // [M,N], with activation_grad
+  Matrix grad_pre = {};        // [M,N], with activation_grad; may alias c
   Moments* moments = nullptr;  // [N], merged into; columns of the final C
   MomentForm moment_form = MomentForm::kAbs;
 };

@@ -68,7 +68,11 @@ std::optional<Error> Device::State::attempt(Job& job) {
     error = current_error();
   }
   running = nullptr;
-  scratch.rewind({0, 0});  // whatever a failed op left
+  try {
+    scratch.reset();  // of whatever a failed op left; chunks become one
+  } catch (...) {
+    // Too little memory for the one: it is empty, and the next op takes what it needs.
+  }
   return error;
 }
 

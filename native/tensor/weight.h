@@ -23,4 +23,6 @@ struct Weight {
   bool keep_packs = true;
 };
 
+inline void drop_packs(const Weight& weight) { weight.forward_pack = {}, weight.input_grad_pack = {}; }
+
 }  // namespace adaptune

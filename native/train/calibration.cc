@@ -135,17 +135,10 @@ void Calibration::add(const Batch& batch, const int32_t* labels, double scale, i
   check_labels(c, labels, batch.sequences);
   Half& sums = halves_[static_cast<size_t>(half)];
   const Ops& ops = *engine_.ops;
-  const MomentCounts counts(c);
 
-  const Pass pass = begin_pass(engine_, model_, batch, &sums.list.gradients, false, {}, sums.neuron_norm);
+  const UnitMoments moments = {sums.group_norm, sums.context, sums.neuron_norm, sums.neuron};
+  const Pass pass = begin_pass(engine_, model_, batch, &sums.list.gradients, false, {}, moments);
   encoder_forward(pass);
-  for (int64_t l = 0; l < c.layers; ++l) {
-    const LayerActivations& a = pass.saved.layers[l];
-    const int64_t width = counts.context / counts.group;
-    ops.moments(engine_.context, {a.context, width, MomentForm::kAbs, sums.group_norm + l * counts.group});
-    ops.moments(engine_.context, {a.context, 1, MomentForm::kSigned, sums.context + l * counts.context});
-    ops.moments(engine_.context, {a.neurons, 1, MomentForm::kSigned, sums.neuron + l * counts.neuron});
-  }
   const Matrix cls = pass.scratch(batch.sequences, c.hidden), dcls = pass.scratch(batch.sequences, c.hidden);
   ops.gather_rows(engine_.context, {.x = pass.saved.output, .index = batch.offsets, .y = cls});
   const Head head = begin_head(engine_, model_, cls, {});

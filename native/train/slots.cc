@@ -266,7 +266,28 @@ Parameter tensor_of(Model& model, const Row& row, int64_t layer) {
 
 }  // namespace
 
-SlotList list_slots(Model& model, const Plan& plan) {
+std::shared_ptr<Adapters> attach_adapters(Model& model, const Plan& plan) {
+  ADAPTUNE_CHECK(model.adapters.use_count() <= 1, E_ARGUMENT,
+                 "expected a model without another trainer's adapters: close that trainer, or merge them");
+  model.adapters.reset();
+  std::vector<PerTarget<bool>> wanted;
+  bool any = false;
+  for (const LayerPlan& layer : plan.layers) {
+    wanted.push_back(layer.adapters);
+    for (const bool adapter : layer.adapters) any = any || adapter;
+  }
+  if (!any) return nullptr;
+  const AdapterSettings& settings = plan.adapters;
+  ADAPTUNE_CHECK(settings.rank >= 1, E_ARGUMENT, "expected a rank of at least 1 but received %lld",
+                 Long{settings.rank});
+  ADAPTUNE_CHECK(settings.dropout >= 0 && settings.dropout < 1, E_ARGUMENT,
+                 "expected a dropout of adapters in [0, 1) but received %g", double(settings.dropout));
+  ADAPTUNE_CHECK(Long{model.config.layers} == static_cast<Long>(wanted.size()), E_ARGUMENT,
+                 "expected a plan of %lld layers but received %zu", Long{model.config.layers}, wanted.size());
+  return model.adapters = std::make_shared<Adapters>(model.config, settings, wanted);
+}
+
+SlotList list_slots(Model& model, const Plan& plan, bool measure) {
   check(plan, model.config);
   SlotList list;
   for (const LayerPlan& layer : plan.layers) list.units.push_back(indices_of(model.config, layer));
@@ -278,11 +299,11 @@ SlotList list_slots(Model& model, const Plan& plan) {
     floats += list.slots.back().compact_rows * list.slots.back().compact_cols;
   });
 
-  list.flat = Buffer(static_cast<size_t>(floats) * sizeof(float));
-  if (floats > 0) std::memset(list.flat.data(), 0, list.flat.bytes());
+  if (!measure) list.flat = Buffer(static_cast<size_t>(floats) * sizeof(float));
+  if (list.flat.data()) std::memset(list.flat.data(), 0, list.flat.bytes());
   list.gradients.layers.resize(plan.layers.size());
   list.gradients.word_first_row = plan.embeddings || plan.new_rows_first < 0 ? 0 : plan.new_rows_first;
-  float* next = list.flat.as<float>();
+  float* next = measure ? reinterpret_cast<float*>(kAlignment) : list.flat.as<float>();
   Slot* slot = list.slots.data();
   for_each_row(plan, [&](const Row& row, int64_t layer) {
     slot->grad = matrix(next, slot->compact_rows, slot->compact_cols);

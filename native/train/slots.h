@@ -4,8 +4,11 @@
 
 namespace adaptune {
 
+// The plan's adapters, given to the model; null without any.
+std::shared_ptr<Adapters> attach_adapters(Model& model, const Plan& plan);
+
 // Lists the slots and places their gradients; m and v stay absent. Throws E_ARGUMENT when the plan does not
-// fit.
-SlotList list_slots(Model& model, const Plan& plan);
+// fit. measure: the gradients are where nothing may be read or written, for who asks what they would be.
+SlotList list_slots(Model& model, const Plan& plan, bool measure = false);
 
 }  // namespace adaptune

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "model/pass.h"
+#include "train/pieces.h"
 #include "train/slots.h"
 
 namespace adaptune {
@@ -16,16 +17,18 @@ using Long = long long;  // what %lld prints
 // While a weight changes every step, its packs are made in scratch; between steps they are worth keeping.
 class ChangingWeights {
  public:
-  explicit ChangingWeights(std::vector<Slot>& slots) : slots_(slots) { set(false); }
-  ~ChangingWeights() { set(true); }
+  explicit ChangingWeights(std::vector<Slot>& slots) : slots_(slots) {
+    for (Slot& slot : slots_)
+      if (slot.weight) slot.weight->keep_packs = false, drop_packs(*slot.weight);
+  }
+  ~ChangingWeights() {
+    for (Slot& slot : slots_)
+      if (slot.weight) slot.weight->keep_packs = true;
+  }
   ChangingWeights(const ChangingWeights&) = delete;
   ChangingWeights& operator=(const ChangingWeights&) = delete;
 
  private:
-  void set(bool keep) {
-    for (Slot& slot : slots_)
-      if (slot.weight) slot.weight->keep_packs = keep;
-  }
   std::vector<Slot>& slots_;
 };
 
@@ -53,28 +56,6 @@ Buffer place_state(Slot* begin, Slot* end) {
     }
   }
   return buffer;
-}
-
-// The plan's adapters, given to the model; null without any.
-std::shared_ptr<Adapters> attach_adapters(Model& model, const Plan& plan) {
-  ADAPTUNE_CHECK(model.adapters.use_count() <= 1, E_ARGUMENT,
-                 "expected a model without another trainer's adapters: close that trainer, or merge them");
-  model.adapters.reset();
-  std::vector<PerTarget<bool>> wanted;
-  bool any = false;
-  for (const LayerPlan& layer : plan.layers) {
-    wanted.push_back(layer.adapters);
-    for (const bool adapter : layer.adapters) any = any || adapter;
-  }
-  if (!any) return nullptr;
-  const AdapterSettings& settings = plan.adapters;
-  ADAPTUNE_CHECK(settings.rank >= 1, E_ARGUMENT, "expected a rank of at least 1 but received %lld",
-                 Long{settings.rank});
-  ADAPTUNE_CHECK(settings.dropout >= 0 && settings.dropout < 1, E_ARGUMENT,
-                 "expected a dropout of adapters in [0, 1) but received %g", double(settings.dropout));
-  ADAPTUNE_CHECK(Long{model.config.layers} == static_cast<Long>(wanted.size()), E_ARGUMENT,
-                 "expected a plan of %lld layers but received %zu", Long{model.config.layers}, wanted.size());
-  return model.adapters = std::make_shared<Adapters>(model.config, settings, wanted);
 }
 
 }  // namespace
@@ -135,20 +116,38 @@ StepResult Trainer::step(const Batch& batch, const int32_t* labels, const float*
   check_labels(model_.config, labels, batch.sequences);
   const ChangingWeights changing(list_.slots);
   clear_gradients(list_.slots, false);
-  const DropoutPlan dropout{options.dropout, options.seed, options.step};
-  const int64_t first = texts && prefix_.size() > 0 ? std::max<int64_t>(0, floor()) : 0;
-  const Pass pass = begin_pass(engine_, model_, batch, &list_.gradients, true, dropout, nullptr, first);
-  const int64_t cached = first > 0 ? prefix_.enter(pass, texts) : 0;
-  encoder_forward(pass);
-  const Matrix& cls = pass.saved.output;
-  const Matrix dcls = pass.floor < model_.config.layers ? pass.scratch(cls.rows, cls.cols) : Matrix{};
-  const Head head = begin_head(engine_, model_, cls, dropout);
-  const double scale = 1 / static_cast<double>(batch.sequences);
-  const double loss = head_loss(head, labels, weights, scale, list_.gradients, dcls);
-  if (dcls) encoder_backward(pass, dcls);
+  int64_t cached = 0;
+  const double loss = add_gradients(batch, labels, weights, options, texts, cached);
   StepResult result = finish(loss, false, options);
   result.cached = cached;
   return result;
+}
+
+// Forward and backward of all pieces; returns the loss, and adds the texts whose prefix was kept to `cached`.
+double Trainer::add_gradients(const Batch& batch, const int32_t* labels, const float* weights,
+                              const StepOptions& options, const int32_t* texts, int64_t& cached) {
+  const EncoderConfig& config = model_.config;
+  Gradients& gradients = list_.gradients;
+  const int64_t first = texts && prefix_.size() > 0 ? std::max<int64_t>(0, floor()) : 0;
+  Pieces pieces(batch, options.piece_tokens);
+  engine_.activations->reset(pass_bytes(config, pieces.largest(), &gradients, true, first));
+  const double scale = 1 / static_cast<double>(batch.sequences);
+  double loss = 0;
+  for (Piece piece; pieces.next(piece, piece_offsets_);) {
+    gradients.accumulate = piece.first_text > 0;
+    const DropoutPlan dropout{options.dropout,  options.seed,     options.step,  piece.first_token,
+                              piece.first_text, piece.first_pair, pieces.pairs()};
+    const Pass pass = begin_pass(engine_, model_, piece.batch, &gradients, true, dropout, {}, first);
+    if (first > 0) cached += prefix_.enter(pass, texts + piece.first_text);
+    encoder_forward(pass);
+    const Matrix& cls = pass.saved.output;
+    const Matrix dcls = pass.floor < config.layers ? pass.scratch(cls.rows, cls.cols) : Matrix{};
+    const Head head = begin_head(engine_, model_, cls, dropout);
+    loss += head_loss(head, labels + piece.first_text, weights ? weights + piece.first_text : nullptr, scale,
+                      gradients, dcls);
+    if (dcls) encoder_backward(pass, dcls);
+  }
+  return loss;
 }
 
 StepResult Trainer::head_step(const Matrix& features, const int32_t* labels, const StepOptions& options) {
@@ -159,6 +158,7 @@ StepResult Trainer::head_step(const Matrix& features, const int32_t* labels, con
   check_labels(model_.config, labels, features.rows);
   const ChangingWeights changing(list_.slots);
   clear_gradients(list_.slots, true);
+  list_.gradients.accumulate = false;
   engine_.activations->reset();
   const DropoutPlan dropout{options.dropout, options.seed, options.step};
   const Head head = begin_head(engine_, model_, features, dropout);

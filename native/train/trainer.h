@@ -50,7 +50,8 @@ struct StepOptions {
   float lr[3] = {0, 0, 0};  // by Group
   float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0.01f, clip = 1.0f;  // clip 0: off
   bool dropout = true;
-  bool update = true;  // false: gradients only (tests)
+  bool update = true;        // false: gradients only (tests)
+  int64_t piece_tokens = 0;  // batches with more go through the model in pieces of about so many; 0: never
 };
 
 struct StepResult {
@@ -103,6 +104,8 @@ class Trainer {
 
  private:
   void drop_unused_packs();
+  double add_gradients(const Batch& batch, const int32_t* labels, const float* weights,
+                       const StepOptions& options, const int32_t* texts, int64_t& cached);
   StepResult finish(double loss, bool head_only, const StepOptions& options);
 
   Engine engine_;
@@ -111,6 +114,7 @@ class Trainer {
   SlotList list_;
   Buffer state_, row_state_;  // m and v of everything but the new rows, and of the new rows
   PrefixCache prefix_;
+  Buffer piece_offsets_;
   bool head_, rows_active_;
 };
 

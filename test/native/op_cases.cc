@@ -35,9 +35,10 @@ struct Product {
   int64_t m, n, k;
   int64_t gap = 0;  // between rows of every matrix
   bool bias = false, residual = false, alias = false, pre = false, accumulate = false, moments = false;
-  bool gather_a = false, gather_b = false, keep = true;
+  bool gather_a = false, gather_b = false, keep = true, in_place = false;
   float scale = 1;
   Activation activation = Activation::kNone, gradient = Activation::kNone;
+  Activation input = Activation::kNone;  // of b, in a weight gradient
 };
 
 Results product(const Ops& ops, const Context& context, GemmKind kind, const Product& p) {
@@ -63,7 +64,7 @@ Results product(const Ops& ops, const Context& context, GemmKind kind, const Pro
   GemmArgs g;
   g.kind = kind, g.a = a, g.c = c, g.accumulate = p.accumulate, g.scale = p.scale;
   if (weights) {
-    g.b = b;
+    g.b = b, g.b_activation = p.input;
     if (p.gather_a) g.a_columns = a_columns.data();
     if (p.gather_b) g.b_columns = b_columns.data();
   } else {
@@ -73,7 +74,7 @@ Results product(const Ops& ops, const Context& context, GemmKind kind, const Pro
   if (p.residual) g.residual = p.alias ? c : residual;
   if (p.pre) g.pre = pre;
   g.activation = p.activation, g.activation_grad = p.gradient;
-  if (p.gradient != Activation::kNone) g.grad_pre = grad_pre;
+  if (p.gradient != Activation::kNone) g.grad_pre = p.in_place ? c : grad_pre;
   if (p.moments) g.moments = moments.data();
   ops.gemm(context, g);
 
@@ -114,7 +115,14 @@ void add_products(std::vector<Case>& cases) {
        .alias = true,
        .moments = true},
       {.name = "one text", .m = 16, .n = 384, .k = 384, .bias = true, .keep = false},
-      {.name = "many runs", .m = 50, .n = 70, .k = 1600, .gap = 2, .accumulate = true, .activation = gelu},
+      {.name = "many runs",
+       .m = 50,
+       .n = 70,
+       .k = 1600,
+       .gap = 2,
+       .accumulate = true,
+       .activation = gelu,
+       .input = gelu},
       {.name = "many rows",
        .m = 301,
        .n = 50,
@@ -136,7 +144,20 @@ void add_products(std::vector<Case>& cases) {
        .residual = true,
        .accumulate = true,
        .scale = 0.3f},
-      {.name = "gelu gradient", .m = 100, .n = 130, .k = 60, .gather_b = true, .gradient = gelu},
+      {.name = "gradient over its pre-activation",
+       .m = 30,
+       .n = 130,
+       .k = 60,
+       .keep = false,
+       .in_place = true,
+       .gradient = gelu},
+      {.name = "gelu gradient",
+       .m = 100,
+       .n = 130,
+       .k = 60,
+       .gather_b = true,
+       .gradient = gelu,
+       .input = gelu},
       {.name = "tanh gradient",
        .m = 70,
        .n = 33,
@@ -173,9 +194,16 @@ Results attention(const Ops& ops, const Context& context, const Attention& p) {
   Tensor lse(p.heads, tokens);
   qkv.randomize(random), dout.randomize(random);
   AttentionBwdArgs args;
-  args.fwd = {qkv,        offsets.data(), static_cast<int64_t>(p.lengths.size()),     p.heads,
-              p.kv_heads, p.width,        1 / std::sqrt(static_cast<float>(p.width)), {p.dropout, 7, 3, 2},
-              out,        lse.data()};
+  args.fwd = {qkv,
+              offsets.data(),
+              static_cast<int64_t>(p.lengths.size()),
+              p.heads,
+              p.kv_heads,
+              p.width,
+              1 / std::sqrt(static_cast<float>(p.width)),
+              {p.dropout, 7, 3, 2, 5, p.heads > 1 ? 100003 : 0},
+              out,
+              lse.data()};
   ops.attention_fwd(context, args.fwd);
   args.dout = dout, args.dqkv = dqkv;
   ops.attention_bwd(context, args);
@@ -199,7 +227,8 @@ Results norm(const Ops& ops, const Context& context, const Norm& p) {
       dbeta(1, p.width);
   for (Tensor* t : {&x, &residual, &gamma, &beta, &dy, &dgamma, &dbeta}) t->randomize(random);
   NormFwdArgs f = {};
-  f.x = x, f.dropout = {p.dropout, 11, 4, 9}, f.gamma = gamma.data(), f.beta = beta.data(), f.eps = 1e-5f;
+  f.x = x, f.dropout = {p.dropout, 11, 4, 9, 1000}, f.gamma = gamma.data(), f.beta = beta.data(),
+  f.eps = 1e-5f;
   if (p.residual) f.residual = residual;
   f.y = y, f.sum = p.in_place ? x : sum, f.mean = mean.data(), f.rstd = rstd.data();
   ops.norm_fwd(context, f);
@@ -262,7 +291,7 @@ Results dropout(const Ops& ops, const Context& context, int64_t rows, int64_t wi
   Random random(5);
   Tensor x(rows, width, 2), y(rows, width, 1);
   x.randomize(random);
-  ops.dropout(context, {x, y, {p, 0x123456789ABCDEFu, 77, 3}});
+  ops.dropout(context, {x, y, {p, 0x123456789ABCDEFu, 77, 3, 6}});
   ops.dropout(context, {x, x, {p, 1, 2, 3}});
   Tensor sum(rows, width, 3);
   sum.randomize(random);

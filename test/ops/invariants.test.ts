@@ -173,6 +173,48 @@ function invariants(isa: Isa): void {
     }
   });
 
+  it('a batch in pieces has the loss and the gradients of the batch in one, under the same masks', async () => {
+    const whole = raggedBatch(two);
+    const run = (pieceTokens: number, threads = 2) =>
+      withModel(two, { isa, threads, config: DROPOUT }, (model) =>
+        withTrainer(model, two.runs['full']!.plan, async (trainer) => {
+          const { loss } = await step(trainer, whole, { update: false, dropout: true, pieceTokens });
+          return { loss, grads: await gradients(trainer) };
+        }),
+      );
+    const one = await run(0);
+    // About 5 pieces, and one for each text.
+    for (const tokens of [200, 1]) {
+      const pieces = await run(tokens);
+      expect(pieces.loss).to.be.closeTo(one.loss, 1e-6);
+      for (const [name, grad] of pieces.grads) {
+        if (!name.endsWith('key.bias'))
+          expect(relativeError(grad, one.grads.get(name)!), name).to.be.below(8 * ERROR_FLOOR);
+      }
+      expect(await run(tokens, 3)).to.deep.equal(pieces);
+    }
+    expect(await run(1e6)).to.deep.equal(one);
+  });
+
+  it('a sparse gradient in pieces is the dense one in the same pieces, restricted', async () => {
+    const options = { update: false, dropout: true, pieceTokens: 150 };
+    const [dense, sparse] = await Promise.all(
+      [two.runs['full']!.plan, SPARSE].map((plan) =>
+        withModel(two, { isa, config: DROPOUT }, (model) =>
+          withTrainer(model, plan, async (trainer) => {
+            await step(trainer, raggedBatch(two), options);
+            return gradients(trainer);
+          }),
+        ),
+      ),
+    );
+    const shapes = new Map(two.tensors.entries());
+    for (const [name, gradient] of sparse!) {
+      const elements = trainedElements(two, SPARSE, name, shapes.get(`weight/${name}`)!.shape);
+      expect(sha256(gradient), name).to.equal(sha256(Float32Array.from(elements, (i) => dense!.get(name)![i]!)));
+    }
+  });
+
   it('freezing the new rows raises the floor', () =>
     withModel(two, { isa }, (model) =>
       withTrainer(model, two.runs['sparse']!.plan, async (trainer) => {

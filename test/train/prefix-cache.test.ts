@@ -48,7 +48,15 @@ describe('train/prefix-cache', function () {
   });
 
   it('takes half of what the run leaves, of the limit and of what is free', () => {
-    const memory: MemoryPlan = { now: 40, packs: 20, optimizer: 20, activations: 20, prefixCache: 0, total: 100 };
+    const memory: MemoryPlan = {
+      now: 40,
+      packs: 20,
+      optimizer: 20,
+      activations: 20,
+      between: 0,
+      prefixCache: 0,
+      total: 100,
+    };
     const cache = (wanted: number, limit: number, free: number) =>
       withPrefixCache(memory, wanted, { limit, free }).prefixCache;
     expect(cache(50, 1000, 1000)).to.equal(50);

@@ -64,6 +64,11 @@ void pack_columns_of(const float* x, int64_t ld, const int32_t* columns, int64_t
   }
 }
 
+// The bits of the epilogue's.
+void gelu_of(float* x, int64_t count) {
+  for (int64_t i = 0; i < count; i += kW) store(x + i, gelu(load(x + i)));
+}
+
 // One vector of the epilogue.
 template <class Lanes>
 ADAPTUNE_INLINE void finish(const TileOut& o, vf v, int64_t row, int64_t col, Lanes lanes) {
@@ -96,6 +101,7 @@ ADAPTUNE_EXPORT(gemm) {
   table->pack_b_rows = adaptune::pack_rows_of<adaptune::kNR>;
   table->pack_a_columns = adaptune::pack_columns_of<adaptune::kMR>;
   table->pack_b_columns = adaptune::pack_columns_of<adaptune::kNR>;
+  table->gelu = adaptune::gelu_of;
   table->gemm_tile = adaptune::gemm_tile;
   table->gemm_store = adaptune::gemm_store;
 }

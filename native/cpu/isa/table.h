@@ -121,6 +121,7 @@ struct IsaTable {
                          float* out);
   void (*pack_b_columns)(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
                          float* out);
+  void (*gelu)(float* x, int64_t count);  // in place; count is a multiple of width
   // sum[mr][nr] = or += a[k][mr]^T b[k][nr], k <= kc
   void (*gemm_tile)(int64_t k, const float* a, const float* b, float* sum, bool add);
   void (*gemm_store)(const TileOut& out, const float* sum, int64_t rows, int64_t cols);

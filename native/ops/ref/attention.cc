@@ -12,7 +12,7 @@ namespace {
 // One head of one sequence: where its rows lie and how its probabilities are masked.
 struct Head {
   const AttentionArgs& a;
-  int64_t begin, length, head, element;  // element: dropout index of (i, j) = (0, 0)
+  int64_t begin, length, head, element;  // element: dropout index of (i, j) = (0, 0), in the piece
 
   int64_t query_column() const { return head * a.head_width; }
   int64_t key_column() const { return (a.heads + head / (a.heads / a.kv_heads)) * a.head_width; }
@@ -34,6 +34,7 @@ void for_each_head(const AttentionArgs& a, F&& body) {
     const int64_t length = a.offsets[s + 1] - a.offsets[s];
     squares += length * length;
   }
+  if (a.dropout.head_elements) squares = a.dropout.head_elements;
   for (int64_t s = 0; s < a.sequences; ++s) {
     const int64_t begin = a.offsets[s], length = a.offsets[s + 1] - begin;
     for (int64_t h = 0; h < a.heads; ++h) body(Head{a, begin, length, h, h * squares + before});

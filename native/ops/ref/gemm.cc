@@ -54,7 +54,17 @@ double product(const GemmArgs& g, int64_t row, int64_t col) {
 
 }  // namespace
 
-void gemm(const Context&, const GemmArgs& g) {
+void gemm(const Context& context, const GemmArgs& g) {
+  if (g.b_activation != Activation::kNone) {
+    const ArenaScope scope(*context.scratch);
+    GemmArgs plain = g;
+    plain.b_activation = Activation::kNone;
+    plain.b = matrix(context.scratch->take<float>(g.b.rows * g.b.cols), g.b.rows, g.b.cols);
+    for (int64_t t = 0; t < g.b.rows; ++t)
+      for (int64_t n = 0; n < g.b.cols; ++n)
+        at(plain.b, t, n) = static_cast<float>(activate(g.b_activation, at(g.b, t, n)));
+    return gemm(context, plain);
+  }
   for (int64_t row = 0; row < g.c.rows; ++row) {
     for (int64_t col = 0; col < g.c.cols; ++col) {
       double v = double(g.scale) * product(g, row, col);
