@@ -5,6 +5,8 @@
 // runs of kc of one chain of multiply-adds, in order, so it depends on its row of A and its column of B
 // alone: not on M, on the block it falls into, or on threads. Moments of C are taken of each
 // panel of a block while it is in the first-level cache; blocks then have a fixed height.
+#include <utility>
+
 #include "cpu/ops_cpu.h"
 #include "ops/moments.h"
 
@@ -17,6 +19,7 @@ static_assert(int(Curve::kNone) == int(Activation::kNone) && int(Curve::kGelu) =
 constexpr int64_t kBlockRows = 96;      // with kc = 384: 144 KiB of A
 constexpr int64_t kBlockColumns = 384;  // of unfinished sums, 144 KiB more, when K > kc
 constexpr int64_t kSmallA = 32 * 1024;  // floats of A that the caller packs alone, not every task again
+constexpr int64_t kPackRows = 64;       // of a matrix whose columns are packed, in one task
 constexpr int64_t kTasksPerThread = 12;
 constexpr int64_t kWide = 4;  // blocks stay wide: narrow ones pack A again for few columns
 
@@ -42,25 +45,28 @@ Shape shape_of(const GemmArgs& g) {
   return s;
 }
 
+// In `count` floats of each panel.
+void gelu_panels(const IsaTable& isa, float* first, int64_t panels, int64_t panel_step, int64_t count) {
+  for (int64_t panel = 0; panel < panels; ++panel) isa.gelu(first + panel * panel_step, count);
+}
+
 void pack_b(const Context& context, const GemmArgs& g, const Shape& s, float* out) {
   const IsaTable& isa = isa_of(context);
-  context.pool->parallel(ceil_div(s.n, isa.nr), [&](int64_t panel, int) {
-    const int64_t first = panel * isa.nr, count = std::min(isa.nr, s.n - first);
-    float* to = out + first * s.k;
-    if (g.kind == GemmKind::kForward) {
-      const Matrix& w = g.w->values;
-      isa.pack_b_rows(w.f32() + first * w.ld, w.ld, count, s.k, to);
-    } else {
-      const Matrix& b = g.kind == GemmKind::kWeightGrad ? g.b : g.w->values;
-      const int32_t* columns = g.kind == GemmKind::kWeightGrad ? g.b_columns : nullptr;
-      // In runs that the second-level cache keeps for the activation.
-      for (int64_t from = 0; from < s.k; from += isa.kc) {
-        const int64_t depth = std::min(isa.kc, s.k - from);
-        isa.pack_b_columns(b.f32() + from * b.ld + (columns ? 0 : first), b.ld,
-                           columns ? columns + first : nullptr, count, depth, to + from * isa.nr);
-        if (g.b_activation == Activation::kGelu) isa.gelu(to + from * isa.nr, depth * isa.nr);
-      }
-    }
+  if (g.kind == GemmKind::kForward) {
+    const Matrix& w = g.w->values;
+    context.pool->parallel(ceil_div(s.n, isa.nr), [&](int64_t panel, int) {
+      const int64_t first = panel * isa.nr;
+      isa.pack_b_rows(w.f32() + first * w.ld, w.ld, std::min(isa.nr, s.n - first), s.k, out + first * s.k);
+    });
+    return;
+  }
+  const Matrix& b = g.kind == GemmKind::kWeightGrad ? g.b : g.w->values;
+  const int32_t* columns = g.kind == GemmKind::kWeightGrad ? g.b_columns : nullptr;
+  for_pieces(context, s.k, kPackRows, [&](int64_t first, int64_t count, int) {
+    float* to = out + first * isa.nr;
+    isa.pack_b_columns(b.f32() + first * b.ld, b.ld, columns, s.n, count, isa.nr * s.k, to);
+    if (g.b_activation == Activation::kGelu)
+      gelu_panels(isa, to, ceil_div(s.n, isa.nr), isa.nr * s.k, count * isa.nr);
   });
 }
 
@@ -81,17 +87,42 @@ const float* packed_b(const Context& context, const GemmArgs& g, const Shape& s)
   return pack.buffer.as<float>();
 }
 
-// Rows [first, first + count) of A for k in [from, from + depth), in panels [count / mr][depth][mr].
+// Rows [first, first + count) of A for k in [from, from + depth), in panels [depth][mr] that stand panel_step
+// floats apart.
 void pack_a(const IsaTable& isa, const GemmArgs& g, int64_t first, int64_t count, int64_t from, int64_t depth,
-            float* out) {
+            int64_t panel_step, float* out) {
   const Matrix& a = g.a;
-  for (int64_t row = first; row < first + count; row += isa.mr, out += isa.mr * depth) {
-    const int64_t rows = std::min(isa.mr, first + count - row);
-    if (g.kind == GemmKind::kWeightGrad) {
-      const float* x = a.f32() + from * a.ld + (g.a_columns ? 0 : row);
-      isa.pack_a_columns(x, a.ld, g.a_columns ? g.a_columns + row : nullptr, rows, depth, out);
-    } else {
-      isa.pack_a_rows(a.f32() + row * a.ld + from, a.ld, rows, depth, out);
+  if (g.kind == GemmKind::kWeightGrad) {
+    const float* x = a.f32() + from * a.ld;
+    if (g.a_columns) return isa.pack_a_columns(x, a.ld, g.a_columns + first, count, depth, panel_step, out);
+    return isa.pack_a_columns(x + first, a.ld, nullptr, count, depth, panel_step, out);
+  }
+  for (int64_t row = first; row < first + count; row += isa.mr, out += panel_step)
+    isa.pack_a_rows(a.f32() + row * a.ld + from, a.ld, std::min(isa.mr, first + count - row), depth, out);
+}
+
+// A weight gradient may be computed as its transpose, which has the same sums: with the narrower of A and B,
+// or what fills its panels better, as B. The tiles are then stored across, which needs a K that outweighs it.
+bool crosswise(const IsaTable& isa, const GemmArgs& g, const Shape& s) {
+  if (g.kind != GemmKind::kWeightGrad || s.k < isa.kc) return false;
+  if (g.bias || g.residual || g.pre || g.grad_pre || g.moments || g.activation != Activation::kNone)
+    return false;
+  // An activation is taken where a side is packed once: of A that is a list of columns.
+  if (g.b_activation != Activation::kNone && !g.b_columns) return false;
+  const auto padded = [&](int64_t m, int64_t n) {
+    return ceil_div(m, isa.mr) * isa.mr * ceil_div(n, isa.nr) * isa.nr;
+  };
+  const int64_t straight = padded(s.m, s.n), across = padded(s.n, s.m);
+  return across < straight || (across == straight && s.n > s.m);
+}
+
+void store_across(const GemmArgs& g, const float* sum, int64_t ld_sum, int64_t row, int64_t col, int64_t rows,
+                  int64_t cols) {
+  for (int64_t j = 0; j < cols; ++j) {
+    float* c = g.c.f32() + (col + j) * g.c.ld + row;
+    for (int64_t i = 0; i < rows; ++i) {
+      const float v = g.scale * sum[i * ld_sum + j];
+      c[i] = g.accumulate ? c[i] + v : v;
     }
   }
 }
@@ -146,10 +177,17 @@ struct ColumnMoments {
 
 }  // namespace
 
-void gemm(const Context& context, const GemmArgs& g) {
+void gemm(const Context& context, const GemmArgs& args) {
   const IsaTable& isa = isa_of(context);
-  const Shape s = shape_of(g);
+  GemmArgs g = args;
+  Shape s = shape_of(g);
   if (s.m == 0 || s.n == 0) return;
+  const bool across = crosswise(isa, g, s);
+  Activation a_activation = Activation::kNone;
+  if (across) {
+    std::swap(g.a, g.b), std::swap(g.a_columns, g.b_columns), std::swap(g.b_activation, a_activation);
+    std::swap(s.m, s.n);
+  }
   ArenaScope scope(*context.scratch);
   const float* b = packed_b(context, g, s);
 
@@ -166,16 +204,22 @@ void gemm(const Context& context, const GemmArgs& g) {
   }
   const int64_t blocks_n = ceil_div(panels_n, nt), blocks = ceil_div(panels_m, mt) * blocks_n;
 
-  const bool small_a = panels_m * isa.mr * s.k <= kSmallA;
+  // Columns out of a list are dear to gather, so once, and not by every task again.
+  const bool small_a = panels_m * isa.mr * s.k <= kSmallA, whole_a = small_a || g.a_columns;
   const int64_t depth_max = std::min(s.k, isa.kc), tile_floats = isa.mr * isa.nr;
-  const int64_t a_floats = small_a ? 0 : mt * isa.mr * depth_max,
+  const int64_t a_floats = whole_a ? 0 : mt * isa.mr * depth_max,
                 sum_floats = one_run ? tile_floats : mt * nt * tile_floats;
   float* shared_a = nullptr;
-  if (small_a) {
+  if (whole_a) {
     shared_a = context.scratch->take<float>(panels_m * isa.mr * s.k);
-    pack_a(isa, g, 0, s.m, 0, s.k, shared_a);
+    for_pieces(context, s.k, small_a ? s.k : kPackRows, [&](int64_t from, int64_t depth, int) {
+      float* to = shared_a + from * isa.mr;
+      pack_a(isa, g, 0, s.m, from, depth, isa.mr * s.k, to);
+      if (a_activation == Activation::kGelu) gelu_panels(isa, to, panels_m, isa.mr * s.k, depth * isa.mr);
+    });
   }
   float* own = context.scratch->take<float>(threads * (a_floats + sum_floats));
+  const bool reads = g.grad_pre || g.residual;
 
   context.pool->parallel(blocks, [&](int64_t index, int worker) {
     float* own_a = own + worker * (a_floats + sum_floats);
@@ -185,20 +229,25 @@ void gemm(const Context& context, const GemmArgs& g) {
     for (int64_t from = 0; from < s.k; from += isa.kc) {
       const int64_t depth = std::min(isa.kc, s.k - from);
       const bool last_run = from + depth == s.k;
-      if (!small_a) {
+      if (!whole_a) {
         const int64_t row = m_first * isa.mr;
-        pack_a(isa, g, row, std::min(m_last * isa.mr, s.m) - row, from, depth, own_a);
+        pack_a(isa, g, row, std::min(m_last * isa.mr, s.m) - row, from, depth, isa.mr * depth, own_a);
       }
       for (int64_t n = n_first; n < n_last; ++n) {
         for (int64_t m = m_first; m < m_last; ++m) {
           const float* a =
-              small_a ? shared_a + (m * s.k + from) * isa.mr : own_a + (m - m_first) * isa.mr * depth;
+              whole_a ? shared_a + (m * s.k + from) * isa.mr : own_a + (m - m_first) * isa.mr * depth;
           float* sum = one_run ? sums : sums + ((n - n_first) * mt + m - m_first) * tile_floats;
+          const int64_t row = m * isa.mr, col = n * isa.nr;
+          const int64_t rows = std::min(isa.mr, s.m - row), cols = std::min(isa.nr, s.n - col);
+          if (last_run && reads) isa.gemm_prefetch(tile_out(g, row, col), rows, cols);
           isa.gemm_tile(depth, a, b + (n * s.k + from) * isa.nr, sum, from > 0);
           if (!last_run) continue;
-          const int64_t row = m * isa.mr, col = n * isa.nr;
-          isa.gemm_store(tile_out(g, row, col), sum, std::min(isa.mr, s.m - row),
-                         std::min(isa.nr, s.n - col));
+          if (across) {
+            store_across(g, sum, isa.nr, row, col, rows, cols);
+          } else {
+            isa.gemm_store(tile_out(g, row, col), sum, rows, cols);
+          }
         }
         if (g.moments && last_run)
           moments.add(m_first * isa.mr, n * isa.nr, std::min(isa.nr, s.n - n * isa.nr));

@@ -68,6 +68,7 @@ for (const isa of ISAS)
         [1, 1, 1],
         [7, 5, 3],
         [50, 33, 401],
+        [33, 100, 401],
       ] as const) {
         const [a, w] = [random(m, k), random(n, k)];
         const forward = await gemm(device, 'forward', a, w);
@@ -84,11 +85,24 @@ for (const isa of ISAS)
     });
 
     it('gemm multiplies listed columns', async () => {
-      const [a, b] = [random(20, 9), random(20, 12)];
-      const [aColumns, bColumns] = [Int32Array.of(0, 4, 8), Int32Array.of(3, 11)];
-      const { c } = await gemm(device, 'weightGrad', a, b, { aColumns, bColumns });
-      expect([c.rows, c.cols]).to.deep.equal([3, 2]);
-      expectNear(c.data, product(transposed(pick(rowsOf(a), aColumns)), transposed(pick(rowsOf(b), bColumns))), 20);
+      // Long sums, narrow and wide lists: computed straight and across.
+      for (const k of [20, 500]) {
+        const [a, b] = [random(k, 90), random(k, 120)];
+        const lists = [null, Int32Array.of(0, 4, 88), Int32Array.from({ length: 44 }, (_, i) => 2 * i)];
+        for (const aColumns of lists)
+          for (const bColumns of lists) {
+            const { c } = await gemm(device, 'weightGrad', a, b, {
+              ...(aColumns && { aColumns }),
+              ...(bColumns && { bColumns }),
+            });
+            const [left, right] = [
+              aColumns ? pick(rowsOf(a), aColumns) : rowsOf(a),
+              bColumns ? pick(rowsOf(b), bColumns) : rowsOf(b),
+            ];
+            expect([c.rows, c.cols]).to.deep.equal([left[0]!.length, right[0]!.length]);
+            expectNear(c.data, product(transposed(left), transposed(right)), k);
+          }
+      }
     });
 
     it('gemm runs its epilogue in order', async () => {

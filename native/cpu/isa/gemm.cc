@@ -50,23 +50,31 @@ void pack_rows_of(const float* x, int64_t ld, int64_t count, int64_t k, float* o
   }
 }
 
-// Row-major x[k][columns, or count from the first] into out[k][kPanel].
+// Row-major x[k][columns, or count from the first] into panels [k][kPanel].
 template <int kPanel>
 void pack_columns_of(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
-                     float* out) {
-  if (!columns && count == kPanel) {
-    for (int64_t p = 0; p < k; ++p, x += ld, out += kPanel) __builtin_memcpy(out, x, kPanel * sizeof(float));
-    return;
-  }
+                     int64_t panel_step, float* out) {
+  const int64_t whole = count / kPanel, rest = count % kPanel;
   for (int64_t p = 0; p < k; ++p, x += ld, out += kPanel) {
-    for (int64_t i = 0; i < count; ++i) out[i] = x[columns ? columns[i] : i];
-    for (int64_t i = count; i < kPanel; ++i) out[i] = 0;
+    float* to = out;
+    for (int64_t panel = 0; panel < whole; ++panel, to += panel_step) {
+      const int64_t first = panel * kPanel;
+      if (!columns) {
+        __builtin_memcpy(to, x + first, kPanel * sizeof(float));
+      } else {
+#pragma GCC unroll 8
+        for (int i = 0; i < kPanel; ++i) to[i] = x[columns[first + i]];
+      }
+    }
+    if (rest == 0) continue;
+    for (int64_t i = 0; i < rest; ++i) to[i] = x[columns ? columns[whole * kPanel + i] : whole * kPanel + i];
+    for (int64_t i = rest; i < kPanel; ++i) to[i] = 0;
   }
 }
 
 // The bits of the epilogue's.
 void gelu_of(float* x, int64_t count) {
-  for (int64_t i = 0; i < count; i += kW) store(x + i, gelu(load(x + i)));
+  each_vector(count, [&](int64_t i, auto lanes) { lanes.store(x + i, gelu(lanes.load(x + i))); });
 }
 
 // One vector of the epilogue.
@@ -86,6 +94,18 @@ ADAPTUNE_INLINE void finish(const TileOut& o, vf v, int64_t row, int64_t col, La
   lanes.store(c, o.accumulate ? lanes.load(c) + v : v);
 }
 
+constexpr int64_t kLine = 16;  // floats
+
+// Rows of a tile stand a whole row of the matrix apart: no hardware foresees that.
+void gemm_prefetch(const TileOut& o, int64_t rows, int64_t cols) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; col += kLine) {
+      if (o.grad_pre) __builtin_prefetch(o.grad_pre + row * o.ld_grad_pre + col);
+      if (o.residual) __builtin_prefetch(o.residual + row * o.ld_residual + col);
+    }
+  }
+}
+
 void gemm_store(const TileOut& o, const float* sum, int64_t rows, int64_t cols) {
   for (int64_t row = 0; row < rows; ++row, sum += kNR)
     each_vector(cols, [&](int64_t col, auto lanes) { finish(o, load(sum + col), row, col, lanes); });
@@ -103,5 +123,6 @@ ADAPTUNE_EXPORT(gemm) {
   table->pack_b_columns = adaptune::pack_columns_of<adaptune::kNR>;
   table->gelu = adaptune::gelu_of;
   table->gemm_tile = adaptune::gemm_tile;
+  table->gemm_prefetch = adaptune::gemm_prefetch;
   table->gemm_store = adaptune::gemm_store;
 }

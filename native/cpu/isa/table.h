@@ -113,17 +113,20 @@ struct IsaTable {
   int64_t width;       // floats in a vector
   int64_t mr, nr, kc;  // register tile; length of one chain of multiply-adds before it is added to C
 
-  // One panel of A, out[k][mr], or of B, out[k][nr], zero beyond count: _rows reads x[count][k], _columns
-  // reads x[k][columns, or count from the first].
+  // Panels of A, [k][mr], or of B, [k][nr], zero beyond count. _rows: x[count][k] into one panel. _columns:
+  // x[k][columns, or count from the first] into panels that stand panel_step floats apart, row by row of x:
+  // columns of one row stand near each other in memory, those of one panel do not.
   void (*pack_a_rows)(const float* x, int64_t ld, int64_t count, int64_t k, float* out);
   void (*pack_b_rows)(const float* x, int64_t ld, int64_t count, int64_t k, float* out);
   void (*pack_a_columns)(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
-                         float* out);
+                         int64_t panel_step, float* out);
   void (*pack_b_columns)(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
-                         float* out);
-  void (*gelu)(float* x, int64_t count);  // in place; count is a multiple of width
+                         int64_t panel_step, float* out);
+  void (*gelu)(float* x, int64_t count);  // in place
   // sum[mr][nr] = or += a[k][mr]^T b[k][nr], k <= kc
   void (*gemm_tile)(int64_t k, const float* a, const float* b, float* sum, bool add);
+  // What gemm_store will read, into the cache: for the time of a tile.
+  void (*gemm_prefetch)(const TileOut& out, int64_t rows, int64_t cols);
   void (*gemm_store)(const TileOut& out, const float* sum, int64_t rows, int64_t cols);
 
   int64_t (*attention_fwd_scratch)(int64_t length, int64_t head_width);
