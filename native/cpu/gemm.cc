@@ -219,7 +219,6 @@ void gemm(const Context& context, const GemmArgs& args) {
     });
   }
   float* own = context.scratch->take<float>(threads * (a_floats + sum_floats));
-  const bool reads = g.grad_pre || g.residual;
 
   context.pool->parallel(blocks, [&](int64_t index, int worker) {
     float* own_a = own + worker * (a_floats + sum_floats);
@@ -240,7 +239,7 @@ void gemm(const Context& context, const GemmArgs& args) {
           float* sum = one_run ? sums : sums + ((n - n_first) * mt + m - m_first) * tile_floats;
           const int64_t row = m * isa.mr, col = n * isa.nr;
           const int64_t rows = std::min(isa.mr, s.m - row), cols = std::min(isa.nr, s.n - col);
-          if (last_run && reads) isa.gemm_prefetch(tile_out(g, row, col), rows, cols);
+          if (last_run && !across) isa.gemm_prefetch(tile_out(g, row, col), rows, cols);
           isa.gemm_tile(depth, a, b + (n * s.k + from) * isa.nr, sum, from > 0);
           if (!last_run) continue;
           if (across) {

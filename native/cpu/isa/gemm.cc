@@ -96,12 +96,15 @@ ADAPTUNE_INLINE void finish(const TileOut& o, vf v, int64_t row, int64_t col, La
 
 constexpr int64_t kLine = 16;  // floats
 
-// Rows of a tile stand a whole row of the matrix apart: no hardware foresees that.
+// Rows of a tile stand a whole row of the matrix apart: no hardware foresees that, not even for stores, which
+// wait for their line.
 void gemm_prefetch(const TileOut& o, int64_t rows, int64_t cols) {
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; col += kLine) {
       if (o.grad_pre) __builtin_prefetch(o.grad_pre + row * o.ld_grad_pre + col);
       if (o.residual) __builtin_prefetch(o.residual + row * o.ld_residual + col);
+      if (o.pre) __builtin_prefetch(o.pre + row * o.ld_pre + col, 1);
+      __builtin_prefetch(o.c + row * o.ld_c + col, 1);
     }
   }
 }

@@ -125,7 +125,7 @@ struct IsaTable {
   void (*gelu)(float* x, int64_t count);  // in place
   // sum[mr][nr] = or += a[k][mr]^T b[k][nr], k <= kc
   void (*gemm_tile)(int64_t k, const float* a, const float* b, float* sum, bool add);
-  // What gemm_store will read, into the cache: for the time of a tile.
+  // What gemm_store will read and write, into the cache while a tile is computed.
   void (*gemm_prefetch)(const TileOut& out, int64_t rows, int64_t cols);
   void (*gemm_store)(const TileOut& out, const float* sum, int64_t rows, int64_t cols);
 
