@@ -31,4 +31,5 @@ export function lastCommit(paths: readonly string[]): string | null {
 }
 
 /** Paths in a text without their folders, which say nothing on another machine. */
-export const withoutFolders = (text: string): string => text.replaceAll(/(?<=[\s'"=(]|^)\/[^\s'"]*\/(?=[^\s/'"])/g, '');
+export const withoutFolders = (text: string): string =>
+  text.replaceAll(/(?<=[\s'"=(]|data:|^)\/[^\s'"]*\/(?=[^\s/'"])/g, '');

@@ -11,6 +11,7 @@ describe('unit/provenance', () => {
   it('cuts folders from paths, and leaves all else', () => {
     for (const [text, cut] of [
       ['--model /a/b/minilm --out=/c/d.json', '--model minilm --out=d.json'],
+      ['--lengths data:/a/scierc https://a.b/c/d', '--lengths data:scierc https://a.b/c/d'],
       ["'/a/b c' (/x/y) 1/2 a/b //", "'b c' (y) 1/2 a/b //"],
       ['/tokens.txt: line 3', '/tokens.txt: line 3'],
       ['/home/me/tokens.txt: line 3', 'tokens.txt: line 3'],
