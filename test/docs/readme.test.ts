@@ -63,7 +63,7 @@ describe('docs/readme', function () {
     const named = [...README.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag);
     expect(named.length).to.be.greaterThan(30);
     expect(named.filter((flag) => !known.has(flag))).to.deep.equal([]);
-    const rows = [...section('The command line').matchAll(/^\| (`--.*?) \| (.*?) \|/gm)].slice(0, 4);
+    const rows = [...section('The command line').matchAll(/^\| (`--.*?) \| (.*?) \|/gm)].slice(0, 5);
     const defaults = rows.flatMap(([, flags, values]) => {
       const listed = values!.replaceAll('`', '').split(', ');
       return [...flags!.matchAll(/--([a-z-]+)/g)].map(([, flag], i) => [flag, listed[i]]);
@@ -76,6 +76,7 @@ describe('docs/readme', function () {
     expect(defaults.map(([flag]) => flag)).to.deep.equal([
       'method',
       'budget',
+      'floor',
       'new-tokens',
       'epochs',
       'batch',
