@@ -130,42 +130,34 @@ napi_value training_memory(const Call& call) {
   return object;
 }
 
-napi_value freeze_rows(const Call& call) {
-  auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
-  Device& device = *trainer->base->device;
+// Runs work(Trainer&) as a job; the promise is fulfilled with undefined.
+template <class Work>
+napi_value change(const Call& call, const std::shared_ptr<DeviceTrainer>& trainer, Work work) {
   return start(
-      call.env, device, nullptr,
-      [trainer](const Engine&) {
-        trainer->trainer.freeze_rows();
+      call.env, *trainer->base->device, nullptr,
+      [trainer, work](const Engine&) {
+        work(trainer->trainer);
         return true;
       },
       to_undefined);
+}
+
+napi_value freeze_rows(const Call& call) {
+  return change(call, open_handle<DeviceTrainer>(call.argument(0, "trainer")),
+                [](Trainer& trainer) { trainer.freeze_rows(); });
 }
 
 napi_value keep_prefix(const Call& call) {
-  auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
+  const auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
   const int64_t texts = call.argument(1, "texts").integer(0, INT32_MAX);
   const int64_t bytes = call.argument(2, "bytes").integer(0, kSafe);
-  Device& device = *trainer->base->device;
-  return start(
-      call.env, device, nullptr,
-      [trainer, texts, bytes](const Engine&) {
-        trainer->trainer.keep_prefix(texts, static_cast<size_t>(bytes));
-        return true;
-      },
-      to_undefined);
+  return change(call, trainer,
+                [texts, bytes](Trainer& kept) { kept.keep_prefix(texts, static_cast<size_t>(bytes)); });
 }
 
 napi_value merge_adapters(const Call& call) {
-  auto trainer = open_handle<DeviceTrainer>(call.argument(0, "trainer"));
-  Device& device = *trainer->base->device;
-  return start(
-      call.env, device, nullptr,
-      [trainer](const Engine&) {
-        trainer->trainer.merge_adapters();
-        return true;
-      },
-      to_undefined);
+  return change(call, open_handle<DeviceTrainer>(call.argument(0, "trainer")),
+                [](Trainer& trainer) { trainer.merge_adapters(); });
 }
 
 napi_value trainer_floor(const Call& call) {

@@ -2,9 +2,8 @@
 // A and B into panels; here are the register tile over two panels, the packing, and the epilogue of one tile.
 // Per tile and k: mr nr multiply-adds for mr + nr loaded floats, so k mr nr 2 FLOPs read 4 k (mr + nr) bytes.
 // Share of the multiply-add peak of one thread (Zen 4 server, 118 GFLOP/s): the tile alone 99 % with AVX-512
-// and AVX2; whole ops with AVX-512 / AVX2: 1500 x 1536 over 384 88 / 88 % (83 / 73 % with bias, saved
-// pre-activation and gelu), 1500 x 384 over 1536 91 / 86 %, input gradient 90 / 88 %, weight gradient 77-83 /
-// 74-82 %, 16 x 1152 over 384 95 / 78 %.
+// and AVX2; whole ops with AVX-512 in bench/results/kernels-minilm.json (1500 x 1536 over 384: 91 %, 86 %
+// with bias, saved pre-activation and gelu).
 #include "cpu/isa/math.h"
 #include "cpu/isa/table.h"
 #include "cpu/isa/tile.h"
