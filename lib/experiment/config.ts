@@ -29,7 +29,14 @@ const schema = z.strictObject({
   methods: some(z.string()).optional(),
   base: options.default({}),
   grid: z.record(z.string(), some(z.unknown())).default({}),
-  runs: some(z.strictObject({ name: name.optional(), method: z.string(), options: options.default({}) })).default([]),
+  runs: some(
+    z.strictObject({
+      name: name.optional(),
+      method: z.string(),
+      options: options.default({}),
+      seeds: some(seed).optional(),
+    }),
+  ).default([]),
   samples: z
     .strictObject({
       share: some(z.number().gt(0).max(1)).default([1]),
@@ -71,7 +78,13 @@ export interface ExperimentConfig {
   /** Of every run. */
   base: Options;
   grid: ReadonlyMap<string, readonly OptionValue[]>;
-  runs: readonly { name: string | null; method: string; options: Options }[];
+  runs: readonly {
+    name: string | null;
+    method: string;
+    options: Options;
+    /** Some of the experiment's; null: all. */
+    seeds: readonly number[] | null;
+  }[];
   samples: { share: readonly number[]; bias: readonly (typeof BIASES)[number][] };
   search: Search | null;
   /** Which runs the others are compared with; null: `full` where it is there, else the first. */
@@ -125,6 +138,10 @@ export function checkConfig(value: unknown, where: string): ExperimentConfig {
     if (!Object.hasOwn(data, set))
       throw fail(`expected a data set of this file in seconds, came ${JSON.stringify(set)}`);
   }
+  for (const [i, run] of runs.entries()) {
+    const strange = run.seeds?.find((one) => !rest.seeds.includes(one));
+    if (strange !== undefined) throw fail(`expected seeds of this file in runs[${i}], came ${strange}`);
+  }
   if (methods === undefined && runs.length === 0) throw fail('expected methods or runs, came neither');
   if (methods === undefined && Object.keys(grid).length > 0) throw fail('expected methods beside grid, came none');
   const { share, seed: searchSeed, ...tried } = search ?? { share: 1, seed: 1 };
@@ -140,6 +157,7 @@ export function checkConfig(value: unknown, where: string): ExperimentConfig {
       name: run.name ?? null,
       method: method(run.method, `runs[${i}]`),
       options: checked(run.options, `runs[${i}]`),
+      seeds: run.seeds ?? null,
     })),
     samples: samples ?? { share: [1], bias: ['none'] },
     search: search ? { share, seed: searchSeed, grid: lists(tried, 'search') } : null,

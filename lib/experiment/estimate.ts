@@ -1,5 +1,6 @@
 /** How long runs will take: as long, by epoch and text, as the finished ones of the same data and method. */
 import { TRAIN_OPTIONS } from '../train/options.js';
+import { presetOptions } from '../util/options.js';
 import type { ExperimentConfig } from './config.js';
 import type { RunSpec } from './grid.js';
 import type { RunResult } from './result.js';
@@ -8,7 +9,7 @@ type Timed = Pick<RunSpec, 'data' | 'method' | 'sample' | 'options'>;
 
 /** Epochs over all training texts. */
 function passes({ sample, options }: Timed): number {
-  const epochs = options['epochs'];
+  const epochs = options['epochs'] ?? presetOptions(TRAIN_OPTIONS, options)['epochs'];
   return (typeof epochs === 'number' ? epochs : TRAIN_OPTIONS.epochs.default) * (sample?.share ?? 1);
 }
 

@@ -24,6 +24,8 @@ export interface Variant {
   name: string;
   method: string;
   options: Options;
+  /** Null: all of the experiment's. */
+  seeds: readonly number[] | null;
 }
 
 /** For one data set and method: trials whose best gives the options of the runs that name these two. */
@@ -46,16 +48,18 @@ export function expand(config: ExperimentConfig): Grid {
   const runs = config.seeds.flatMap((seed) =>
     [...config.data.keys()].flatMap((data) =>
       samples.flatMap((sample) =>
-        variants.map(({ name, method, options }): RunSpec => ({
-          id: idOf([data, sampleName(sample), name, `seed-${seed}`]),
-          kind: 'run',
-          data,
-          sample,
-          name,
-          method,
-          seed,
-          options: { ...config.base, ...options },
-        })),
+        variants
+          .filter(({ seeds }) => seeds === null || seeds.includes(seed))
+          .map(({ name, method, options }): RunSpec => ({
+            id: idOf([data, sampleName(sample), name, `seed-${seed}`]),
+            kind: 'run',
+            data,
+            sample,
+            name,
+            method,
+            seed,
+            options: { ...config.base, ...options },
+          })),
       ),
     ),
   );
@@ -88,14 +92,16 @@ function variantsOf({ methods, grid, runs }: ExperimentConfig): Variant[] {
         name: [method, ...varied.map((option) => `${kebab(option)} ${valueName(options[option]!)}`)].join(', '),
         method,
         options,
+        seeds: null,
       })),
     ),
-    ...runs.map(({ name, method, options }) => ({
+    ...runs.map(({ name, method, options, seeds }) => ({
       name:
         name ??
         [method, ...Object.entries(options).map(([key, value]) => `${kebab(key)} ${valueName(value)}`)].join(', '),
       method,
       options,
+      seeds,
     })),
   ];
 }

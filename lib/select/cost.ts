@@ -29,7 +29,7 @@ import {
   rankUnits,
   singleCandidates,
 } from './units.js';
-import type { LayerSelection, LowRank, RankedUnits, SelectOptions } from './units.js';
+import type { Granularity, LayerSelection, LowRank, RankedUnits, SelectOptions } from './units.js';
 
 /** What one run works through. */
 export interface Workload {
@@ -194,12 +194,12 @@ export function planForCost(
   scores: readonly LayerScores[],
   cost: number,
   work: Workload,
-  options: { spread: SelectOptions['spread']; budget?: number; floor?: number },
+  options: Omit<SelectOptions, 'budget'> & { budget?: number },
 ): LayerSelection[] {
   if (!(cost > 0)) throw new AdaptuneError('E_ARGUMENT', `expected a cost above 0 but received ${cost}`);
   const cap = options.budget ?? 1;
   const costOf = costFunction(config, work, false);
-  const ranked = rankUnits(config, scores);
+  const ranked = rankUnits(config, scores, options.granularity);
   let best: LayerSelection[] | undefined;
   let bestScore = 0;
   const consider = (selection: LayerSelection[]): boolean => {
@@ -233,14 +233,14 @@ function singlesWithin(config: EncoderConfig, ranked: RankedUnits, budget: numbe
   throw new AdaptuneError('E_ARGUMENT', `expected a budget that holds a unit but received ${budget}`);
 }
 
-/** What the cheapest plan with a unit costs. It needs no scores: units of one kind and layer cost the same. */
-export function leastCost(config: EncoderConfig, work: Workload): number {
+/** What the cheapest plan with a unit, or a module, costs. It needs no scores: those of one kind and layer cost the same. */
+export function leastCost(config: EncoderConfig, work: Workload, granularity?: Granularity): number {
   const scores = Array.from({ length: config.layers }, () => ({
     groups: new Float64Array(config.kvHeads),
     neurons: new Float64Array(config.feedForward),
   }));
   const costOf = costFunction(config, work, false);
-  return Math.min(...singlesWithin(config, rankUnits(config, scores), 1).map((single) => costOf(single)));
+  return Math.min(...singlesWithin(config, rankUnits(config, scores, granularity), 1).map((single) => costOf(single)));
 }
 
 /** `least`: what is possible for `work`. */

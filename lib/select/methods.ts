@@ -2,11 +2,13 @@
 import type { EncoderConfig } from '../native/binding.js';
 import { planForCost, type Workload } from './cost.js';
 import type { LayerScores, ScoreOptions } from './scores.js';
-import { layerUnits, randomUnits, sensitiveLayers, topLayers } from './baselines.js';
-import { selectUnits, type LayerSelection, type SelectOptions } from './units.js';
+import { layerUnits, randomModules, randomUnits, sensitiveLayers, topLayers } from './baselines.js';
+import { selectUnits, type Granularity, type LayerSelection, type SelectOptions } from './units.js';
 
 /** What a selection depends on besides the model and the texts. */
 export interface MethodOptions extends ScoreOptions {
+  /** What is selected by score, or at random: units, or whole modules. */
+  granularity: Granularity;
   budget: number;
   cost: number | null;
   spread: SelectOptions['spread'];
@@ -57,7 +59,17 @@ export interface MethodRow {
 const sensitiveUnits = ({ config, options, scores, work }: Choosing): LayerSelection[] =>
   options.cost === null
     ? selectUnits(config, scores, options)
-    : planForCost(config, scores, options.cost, work, { spread: options.spread, floor: options.floor });
+    : planForCost(config, scores, options.cost, work, {
+        granularity: options.granularity,
+        spread: options.spread,
+        floor: options.floor,
+      });
+
+function randomOnes(choosing: Choosing): LayerSelection[] {
+  const { config, options } = choosing;
+  const draw = options.granularity === 'module' ? randomModules : randomUnits;
+  return draw(config, sensitiveUnits(choosing), options.seed);
+}
 
 export const METHODS = {
   adapt: {
@@ -81,7 +93,7 @@ export const METHODS = {
     // How many units of which layer adapt selects is known only from their scores.
     measures: () => true,
     followsScores: false,
-    units: (choosing) => randomUnits(choosing.config, sensitiveUnits(choosing), choosing.options.seed),
+    units: randomOnes,
     extras: 'from floor',
     adapters: false,
     embeddings: false,

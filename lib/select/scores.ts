@@ -50,6 +50,26 @@ export function scoreUnits(sensitivity: readonly LayerSensitivity[], options: Sc
   });
 }
 
+/**
+ * Sensitivity of whole modules, a layer's attention and its feed-forward part: each unit gets the measures of its module.
+ * The gradient norm is exactly the module's own, the root mean square over its weights, since units of a kind have equally
+ * many. Dispersion is the mean of the units'; in the form `feature`, the mean over all of the module's features.
+ */
+export function moduleSensitivity(sensitivity: readonly LayerSensitivity[]): LayerSensitivity[] {
+  return sensitivity.map(({ groups, neurons }) => ({ groups: sharedBy(groups), neurons: sharedBy(neurons) }));
+}
+
+function sharedBy({ norm, ratio, feature, gradient }: UnitSensitivity): UnitSensitivity {
+  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const all = (value: number) => new Float64Array(gradient.length).fill(value);
+  return {
+    norm: all(mean(norm)),
+    ratio: all(mean(ratio)),
+    feature: all(mean(feature)),
+    gradient: all(Math.sqrt(mean(gradient.map((norm) => norm * norm)))),
+  };
+}
+
 /** One measure of a kind, all layers in a row. Throws E_DIVERGED on a value that is not finite. */
 export function gather(
   sensitivity: readonly LayerSensitivity[],

@@ -2,7 +2,7 @@
 import { AdaptuneError } from '../errors.js';
 import type { AdapterTarget } from '../native/adapters.js';
 import type { EncoderConfig } from '../native/binding.js';
-import type { LayerScores, UnitKind } from './scores.js';
+import { UNIT_KINDS, type LayerScores, type UnitKind } from './scores.js';
 
 /** The selected units of one layer, ascending. */
 export interface LayerSelection {
@@ -10,7 +10,12 @@ export interface LayerSelection {
   neurons: number[];
 }
 
+/** What is selected: single units, or modules, each all groups or all neurons of a layer. */
+export type Granularity = 'unit' | 'module';
+
 export interface SelectOptions {
+  /** Default: unit. */
+  granularity?: Granularity;
   /** Fraction of the layers' matrix weights (Q, K, V, O, FFN). */
   budget: number;
   /** layer: every layer at or above the floor gets an equal share; model: one list over those layers. */
@@ -87,14 +92,17 @@ export function floorOf(selection: readonly LayerSelection[]): number {
   return floor < 0 ? selection.length : floor;
 }
 
-/** The least budget that holds a unit: a group, or a block of neurons, in each layer or in the whole model. */
-export function leastBudget(config: EncoderConfig, spread: SelectOptions['spread']): number {
-  const block = Math.min(NEURON_BLOCK, config.feedForward) * neuronWeights(config);
-  const share = Math.min(groupWeights(config), block) / layerWeights(config);
-  return spread === 'layer' ? share : share / config.layers;
+/** The least budget that holds a group, a block of neurons, or a module: in each layer from the floor up, or in one. */
+export function leastBudget(config: EncoderConfig, options: Omit<SelectOptions, 'budget'>): number {
+  const { granularity, spread, floor = 0 } = options;
+  const whole = granularity === 'module';
+  const groups = whole ? config.kvHeads : 1;
+  const neurons = whole ? config.feedForward : Math.min(NEURON_BLOCK, config.feedForward);
+  const share = Math.min(groups * groupWeights(config), neurons * neuronWeights(config)) / layerWeights(config);
+  return share * ((spread === 'layer' ? config.layers - floor : 1) / config.layers);
 }
 
-/** What is taken or skipped as a whole: one group, or a layer's next sixteen neurons by score. */
+/** What is taken or skipped as a whole: one group, a layer's next sixteen neurons by score, or a module. */
 interface Candidate {
   layer: number;
   kind: UnitKind;
@@ -114,12 +122,17 @@ export function selectUnits(
   scores: readonly LayerScores[],
   options: SelectOptions,
 ): LayerSelection[] {
-  return fillBudget(config, rankUnits(config, scores), options);
+  return fillBudget(config, rankUnits(config, scores, options.granularity), options);
 }
 
-/** What `selectUnits` does before it knows a budget. */
-export function rankUnits(config: EncoderConfig, scores: readonly LayerScores[]): RankedUnits {
-  return scores.map((layer, index) => candidates(config, layer, index));
+/** What `selectUnits` does before it knows a budget. Units of a module have one score. */
+export function rankUnits(
+  config: EncoderConfig,
+  scores: readonly LayerScores[],
+  granularity: Granularity = 'unit',
+): RankedUnits {
+  const of = granularity === 'module' ? modules : candidates;
+  return scores.map((layer, index) => of(config, layer, index));
 }
 
 export function fillBudget(config: EncoderConfig, ranked: RankedUnits, options: SelectOptions): LayerSelection[] {
@@ -140,7 +153,7 @@ export function fillBudget(config: EncoderConfig, ranked: RankedUnits, options: 
   return selection.map(ascending);
 }
 
-/** Selections of one candidate that holds at most `available` weights: any group, or the best block of a layer. */
+/** Selections of one candidate that holds at most `available` weights: any group, the best block of a layer, any module. */
 export function singleCandidates(config: EncoderConfig, ranked: RankedUnits, available: number): LayerSelection[][] {
   return ranked.flatMap((list) => {
     const block = list.find((candidate) => candidate.kind === 'neurons');
@@ -155,6 +168,14 @@ export function singleCandidates(config: EncoderConfig, ranked: RankedUnits, ava
 
 function ascending({ groups, neurons }: LayerSelection): LayerSelection {
   return { groups: groups.toSorted((a, b) => a - b), neurons: neurons.toSorted((a, b) => a - b) };
+}
+
+function modules(config: EncoderConfig, scores: LayerScores, layer: number): Candidate[] {
+  return UNIT_KINDS.map((kind) => {
+    const units = Array.from(scores[kind].keys());
+    const weights = units.length * (kind === 'groups' ? groupWeights(config) : neuronWeights(config));
+    return { layer, kind, units, score: scores[kind][0]!, weights };
+  });
 }
 
 function candidates(config: EncoderConfig, scores: LayerScores, layer: number): Candidate[] {

@@ -19,6 +19,7 @@ type Options = Pick<
   | 'method'
   | 'budget'
   | 'cost'
+  | 'granularity'
   | 'spread'
   | 'floor'
   | 'layers'
@@ -71,11 +72,11 @@ async function checkCost(
   { train }: Inputs,
   tokenizerOf: () => Tokenizer,
 ): Promise<void> {
-  const { method, cost, maxLength, newTokens, tokens, maxPattern } = options;
+  const { method, cost, granularity, maxLength, newTokens, tokens, maxPattern } = options;
   if (!methodOf(method).bounded || cost === null) return;
   const tokenizer = tokenizerOf();
   const work = workloadOf(await tokenizer.encode(train.texts, { maxLength }), options, 0);
-  const least = leastCost(config, work);
+  const least = leastCost(config, work, granularity);
   if (cost >= least) return;
   if (newTokens === 0 && tokens === null) throw unreachable(cost, least, work);
   // Of tokens that are given, or that the model has from before, the length is not bounded.
@@ -83,11 +84,11 @@ async function checkCost(
   const words = await tokenizer.encodeForMining(train.texts);
   // [CLS] and [SEP] besides.
   const lengths = words.map(({ word }) => Math.min(maxLength, 2 + Math.ceil(((word.at(-1) ?? -1) + 1) / longest)));
-  if (cost < leastCost(config, { ...work, lengths })) throw unreachable(cost, least, work);
+  if (cost < leastCost(config, { ...work, lengths }, granularity)) throw unreachable(cost, least, work);
 }
 
 function checkOptions(config: EncoderConfig, options: Options): void {
-  const { maxLength, method, budget, cost, spread, floor, layers } = options;
+  const { maxLength, method, budget, cost, granularity, spread, floor, layers } = options;
   if (maxLength > config.positions) {
     throw new AdaptuneError(
       'E_ARGUMENT',
@@ -106,11 +107,11 @@ function checkOptions(config: EncoderConfig, options: Options): void {
       `expected at most ${config.layers - 1}, the uppermost layer that the model has, for floor (--floor) but received ${floor}`,
     );
   }
-  const least = leastBudget(config, spread);
+  const least = leastBudget(config, options);
   if (methodOf(method).bounded && cost === null && budget < least) {
     throw new AdaptuneError(
       'E_ARGUMENT',
-      `expected at least ${Math.ceil(least * 1e6) / 1e6}, what the smallest unit of this model takes, for budget but received ${budget}`,
+      `expected at least ${Math.ceil(least * 1e6) / 1e6}, what the smallest ${granularity} of ${spread === 'layer' ? 'each layer' : 'this model'} takes, for budget (--budget) but received ${budget}`,
     );
   }
 }

@@ -343,6 +343,7 @@ class Job {
         model: options.model,
         out: options.out,
         method: options.method,
+        preset: options.preset,
         seed: options.seed,
         epochs: options.epochs,
         batch: options.batch,

@@ -4,6 +4,7 @@ import { ADAPTER_TARGETS } from '../native/adapters.js';
 import { METHOD_NAMES, methodOf, type MethodRow } from '../select/methods.js';
 import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
 import { checkTypes, type LabelledTexts } from './labelled-texts.js';
+import { PRESET_NAMES, PRESETS, presetsText } from './presets.js';
 
 const list = new Intl.ListFormat('en');
 const methodsWhere = (holds: (row: MethodRow) => boolean): string =>
@@ -55,12 +56,25 @@ export const TRAIN_OPTIONS = {
     label: { type: 'string', default: 'label', value: 'NAME', help: 'Column with the label.' },
   }),
   ...grouped('Method', {
+    preset: {
+      type: 'choice',
+      choices: PRESET_NAMES,
+      sets: PRESETS,
+      value: 'NAME',
+      help: `Defaults of several options together; what is given besides goes before them. ${presetsText()}`,
+    },
     method: {
       type: 'choice',
       choices: METHOD_NAMES,
       default: 'adapt',
       value: 'NAME',
       help: METHOD_NAMES.map((method) => `${method}: ${methodOf(method).summary}.`).join(' '),
+    },
+    granularity: {
+      type: 'choice',
+      choices: ['unit', 'module'],
+      default: 'unit',
+      help: 'What is selected. unit: attention groups and feed-forward neurons. module: all groups or all neurons of a layer at once, usually a third and two thirds of its matrices; a budget below the smallest module is refused, one between two sizes buys what fits.',
     },
     budget: {
       type: 'number',
@@ -235,8 +249,7 @@ export const TRAIN_OPTIONS = {
     spread: {
       type: 'choice',
       choices: ['layer', 'model'],
-      default: 'layer',
-      help: 'Share the budget equally among layers, or rank over the whole model.',
+      help: 'Share the budget equally among layers, or rank over the whole model. Default: layer; model for whole modules, of which a layer’s share seldom holds one.',
     },
     dispersion: {
       type: 'choice',
@@ -369,6 +382,8 @@ export const NEUTRAL_OPTIONS: ReadonlySet<string> = new Set([
   'resume',
   'device',
   'threads',
+  // Acts through other options.
+  'preset',
 ] satisfies (keyof typeof TRAIN_OPTIONS)[]);
 
 type Input = OptionsOf<typeof TRAIN_OPTIONS>;
@@ -382,11 +397,12 @@ export type TrainOptions = Omit<Input, Source> & {
   validation?: string | LabelledTexts | null | undefined;
   test?: string | LabelledTexts | null | undefined;
 };
-export type ResolvedOptions = Omit<Resolved, Source | 'newTokens'> & {
+export type ResolvedOptions = Omit<Resolved, Source | 'newTokens' | 'spread'> & {
   train: string | LabelledTexts;
   validation: string | LabelledTexts | null;
   test: string | LabelledTexts | null;
   newTokens: number | 'auto';
+  spread: 'layer' | 'model';
 };
 
 /** Defaults filled in, every value checked (E_ARGUMENT). */
@@ -402,7 +418,8 @@ export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
   }
   const resolved = resolveOptions(TRAIN_OPTIONS, paths);
   const newTokens = resolved.newTokens ?? methodOf(resolved.method).newTokens;
-  return { ...resolved, ...Object.fromEntries(memory), newTokens };
+  const spread = resolved.spread ?? (resolved.granularity === 'module' ? 'model' : 'layer');
+  return { ...resolved, ...Object.fromEntries(memory), newTokens, spread };
 }
 
 /** The options as they are saved: texts of a program by their number only. */

@@ -8,6 +8,7 @@ import type { Identity } from './state.js';
 
 /** Options that act through the plan or the list of tokens alone. Any other one, a new one too, makes a difference. */
 const SETTLED: ReadonlySet<string> = new Set([
+  'granularity',
   'budget',
   'cost',
   'score',

@@ -7,9 +7,9 @@ import { leastCost, unreachable, type Workload } from '../select/cost.js';
 import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
 import { methodOf } from '../select/methods.js';
 import { defaultRates, makePlan, type Plan, type PlanRequest, tokenPhaseSteps } from '../select/plan.js';
-import { scoreUnits, type LayerScores } from '../select/scores.js';
+import { moduleSensitivity, scoreUnits, type LayerScores } from '../select/scores.js';
 import type { LayerSelection } from '../select/units.js';
-import { CALIBRATION_TEXTS, measureSensitivity } from './calibrate.js';
+import { CALIBRATION_TEXTS, measureSensitivity, type Sensitivity } from './calibrate.js';
 import { checkLoss } from './divergence.js';
 import type { EncodedPart } from './evaluate.js';
 import { fitHead, HEAD_FIT_PASSES, HEAD_FIT_TEXTS } from './head-fit.js';
@@ -38,10 +38,10 @@ export function headTensors(encoder: Encoder): TensorSource[] {
 
 /** E_COST_UNREACHABLE when no selection is as cheap as asked for: known before anything is measured. */
 export function checkReachable(planning: Planning): void {
-  const { method, cost } = planning.options;
+  const { method, cost, granularity } = planning.options;
   if (!methodOf(method).bounded || cost === null) return;
   const work = workload(planning);
-  const least = leastCost(planning.encoder.config, work);
+  const least = leastCost(planning.encoder.config, work, granularity);
   if (cost < least) throw unreachable(cost, least, work);
 }
 
@@ -66,6 +66,11 @@ interface Selected {
   diagnostics: SelectionDiagnostics | null;
 }
 
+const ofModules = ({ whole, halves: [first, second] }: Sensitivity): Sensitivity => ({
+  whole: moduleSensitivity(whole),
+  halves: [moduleSensitivity(first), moduleSensitivity(second)],
+});
+
 /** The units that the method trains. */
 export async function selectStage(planning: Planning): Promise<Selected> {
   const { run, encoder, train, options } = planning;
@@ -77,16 +82,17 @@ export async function selectStage(planning: Planning): Promise<Selected> {
   const choose = (scores: readonly LayerScores[]) => units({ config, options, scores, work });
   if (!method.measures(options)) return { selection: choose([]), diagnostics: null };
   const halves = stratifiedHalves(train.labels, CALIBRATION_TEXTS, { seed: options.seed, stream: 'calibration' });
-  const sensitivity = await run.stage('calibrate', (report) =>
+  const measured = await run.stage('calibrate', (report) =>
     measureSensitivity(encoder, train.encodings, train.labels, halves, options.batch, {
       signal: run.signal,
       onProgress: report,
     }),
   );
   return run.stage<Selected>('select', () => {
-    const selection = choose(scoreUnits(sensitivity.whole, options));
+    const { whole, halves } = options.granularity === 'module' ? ofModules(measured) : measured;
+    const selection = choose(scoreUnits(whole, options));
     if (!method.followsScores) return Promise.resolve({ selection, diagnostics: null });
-    const diagnostics = diagnoseSelection(config, sensitivity.whole, sensitivity.halves, options, choose);
+    const diagnostics = diagnoseSelection(config, whole, halves, options, choose);
     for (const warning of diagnostics.warnings) run.note(warning);
     return Promise.resolve({ selection, diagnostics });
   });

@@ -12,6 +12,8 @@ export interface TrainResult {
   model: string;
   out: string;
   method: string;
+  /** Whose defaults other options had; null: the plain ones. */
+  preset: string | null;
   seed: number;
   epochs: number;
   /** Peak rate of the encoder; of the head where the encoder is frozen. */
@@ -87,7 +89,18 @@ export function chooseEpoch(progress: RunProgress, validationRows: number): Trai
 export interface ResultParts {
   head: Pick<
     TrainResult,
-    'model' | 'out' | 'method' | 'seed' | 'epochs' | 'batch' | 'labels' | 'rows' | 'isa' | 'threads' | 'resumed'
+    | 'model'
+    | 'out'
+    | 'method'
+    | 'preset'
+    | 'seed'
+    | 'epochs'
+    | 'batch'
+    | 'labels'
+    | 'rows'
+    | 'isa'
+    | 'threads'
+    | 'resumed'
   >;
   plan: Plan;
   progress: RunProgress;
@@ -103,11 +116,12 @@ export interface ResultParts {
 
 export function trainResult(parts: ResultParts): TrainResult {
   const { head, plan, progress, validation, test } = parts;
-  const { model, out, method, seed, epochs, batch, ...rest } = head;
+  const { model, out, method, preset, seed, epochs, batch, ...rest } = head;
   return {
     model,
     out,
     method,
+    preset,
     seed,
     epochs,
     lr: trainsEncoder(plan) ? plan.rates.units : plan.rates.head,

@@ -28,7 +28,13 @@ export type TextSpec = Common<string> & { type: 'string' | 'path' };
 /** Any strings, or at least one of `items`. */
 export type ListSpec = Common<readonly string[]> & { type: 'list'; items?: readonly string[] };
 export type BooleanSpec = Common<boolean> & { type: 'boolean' };
-export type ChoiceSpec<C extends string = string> = Common<NoInfer<C>> & { type: 'choice'; choices: readonly C[] };
+/** `sets`: defaults that other options have with a choice, by its name and theirs. */
+export type ChoiceSpec<C extends string = string> = Common<NoInfer<C>> & {
+  type: 'choice';
+  choices: readonly C[];
+  sets?: Presets;
+};
+export type Presets = Readonly<Record<string, Readonly<Record<string, OptionValue>>>>;
 /** A count (5) or a fraction (0.01; as text also 1.0). */
 export type SupportSpec = Common<number | string> & { type: 'support' };
 
@@ -162,6 +168,17 @@ export function requireObject<T extends object>(input: T, name: string): T {
   throw new AdaptuneError('E_ARGUMENT', `expected an object of options for ${name} but received ${shown(input)}`);
 }
 
+/** What takes the place of defaults because of the choices given. */
+export function presetOptions(table: OptionTable, given: Readonly<Record<string, unknown>>): Presets[string] {
+  let preset: Presets[string] = {};
+  for (const [name, spec] of Object.entries(table)) {
+    if (spec.type !== 'choice' || spec.sets === undefined) continue;
+    const choice = given[name];
+    if (typeof choice === 'string' && Object.hasOwn(spec.sets, choice)) preset = { ...preset, ...spec.sets[choice] };
+  }
+  return preset;
+}
+
 export interface CheckOptions {
   /** Code of the error: E_ARGUMENT, or E_CONFIG for files. */
   code?: ErrorCode;
@@ -204,8 +221,9 @@ export function checkOptions(table: OptionTable, input: unknown, how: CheckOptio
     given.set(name, value);
   }
   const checked = new Map<string, OptionValue>();
+  const preset = how.partial ? {} : presetOptions(table, Object.fromEntries(given));
   for (const [name, spec] of Object.entries(table)) {
-    const value = given.get(name) ?? (how.partial ? null : (spec.default ?? null));
+    const value = given.get(name) ?? (how.partial ? null : (preset[name] ?? spec.default ?? null));
     if (value !== null)
       checked.set(name, checkOption(name, spec, value, { code, ...(how.where ? { where: how.where } : {}) }));
     else if (!how.partial && spec.required) {

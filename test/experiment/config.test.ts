@@ -33,6 +33,7 @@ describe('experiment/config', () => {
       [{ methods: ['adapt'], grid: { test: ['a'] } }, /expected no test in grid/],
       [{ runs: [{ method: 'full', options: { out: 'a' } }] }, /expected no out in runs\[0\]/],
       [{ runs: [{ method: 'full', optinos: {} }] }, /^x\.yaml: unknown key "optinos" in runs\.0$/],
+      [{ runs: [{ method: 'full', seeds: [2] }] }, /^x\.yaml: expected seeds of this file in runs\[0\], came 2$/],
       [{}, /expected methods or runs, came neither/],
       [{ runs: [{ method: 'full' }], grid: { lr: [1] } }, /expected methods beside grid, came none/],
       [{ methods: ['full'], search: { share: 0.5 } }, /expected lists of options in search, came none/],
@@ -61,6 +62,11 @@ describe('experiment/config', () => {
     expect(ids({ methods: ['full', 'frozen'], seeds: [1, 2] })).to.deep.equal([
       'd_full_seed-1',
       'd_frozen_seed-1',
+      'd_full_seed-2',
+      'd_frozen_seed-2',
+    ]);
+    expect(ids({ runs: [{ method: 'full' }, { method: 'frozen', seeds: [2] }], seeds: [1, 2] })).to.deep.equal([
+      'd_full_seed-1',
       'd_full_seed-2',
       'd_frozen_seed-2',
     ]);

@@ -20,6 +20,7 @@ const WORK: Workload = {
 };
 const OPTIONS: MethodOptions = {
   ...SCORE_DEFAULTS,
+  granularity: 'unit',
   budget: 0.3,
   cost: null,
   spread: 'layer',

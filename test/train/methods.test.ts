@@ -96,6 +96,46 @@ describe('train/methods', function () {
     expectTrained(random);
   });
 
+  it('trains whole modules, a layer’s attention or its neurons, and refuses a budget that holds none', async () => {
+    // Two layers: a sixth of the matrices is the attention of one.
+    const one = await run({ granularity: 'module', budget: 0.2 });
+    const selected = one.result.selected.filter(({ groups, neurons }) => groups + neurons > 0);
+    expect(selected).to.deep.equal([{ groups: 2, neurons: 0 }]);
+    expect(one.result.encoder_trainable / one.result.encoder_parameters).to.equal(1 / 6);
+    expectTrained(one);
+    const random = await run({ method: 'random', granularity: 'module', budget: 0.7 });
+    const scored = await run({ granularity: 'module', budget: 0.7 });
+    expect(random.result.predicted_cost).to.equal(scored.result.predicted_cost);
+    expect(random.result.trainable).to.equal(scored.result.trainable);
+    expectTrained(random);
+    for (const [options, message] of [
+      [{ budget: 0.16 }, 'at least 0.166667, what the smallest module of this model takes'],
+      [{ budget: 0.3, spread: 'layer' }, 'at least 0.333334, what the smallest module of each layer takes'],
+    ] as const) {
+      const error = await failure(tinyRun(newOut(), { granularity: 'module', ...options }));
+      expect([error.code, error.message.split(',').slice(0, 2).join()]).to.deep.equal([
+        'E_ARGUMENT',
+        `expected ${message}`,
+      ]);
+    }
+  });
+
+  it('trains the same whether everything is selected as modules or as units', async () => {
+    const [units, modules] = [newOut(), newOut()];
+    await tinyRun(units, { budget: 1, granularity: 'unit' });
+    const { selected } = await tinyRun(modules, { budget: 1, granularity: 'module' });
+    expect(selected).to.deep.equal([1, 2].map(() => ({ groups: 2, neurons: 512 })));
+    const weights = (out: string) => readFileSync(join(out, 'model.safetensors'));
+    expect(weights(modules).equals(weights(units))).to.equal(true);
+  });
+
+  it('runs a preset and says which', async () => {
+    const result = await tinyRun(newOut(), { preset: 'paper', budget: 0.2, dispersion: 'ratio' });
+    expect(result.preset).to.equal('paper');
+    expect(result.selected.reduce((sum, { groups }) => sum + groups, 0)).to.equal(2);
+    expect((await tinyRun(newOut())).preset).to.equal(null);
+  });
+
   it('mines the same tokens for random as for adapt', async () => {
     const [adapt, random] = [await tinyRun(newOut()), await tinyRun(newOut(), { method: 'random' })];
     expect(random.mined).to.deep.equal(adapt.mined);

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { AdaptuneError } from '../../lib/errors.js';
 import { resolveTrainOptions, TRAIN_OPTIONS } from '../../lib/train/options.js';
+import { PRESETS, presetText } from '../../lib/train/presets.js';
 import { checkOption, checkOptions, kebab, suggest } from '../../lib/util/options.js';
+import type { OptionSpec, OptionValue } from '../../lib/util/options.js';
 
 const NEEDED = { model: 'm', train: 't.csv', out: 'o' };
 const resolve = (options: Record<string, unknown>) => resolveTrainOptions({ ...NEEDED, ...options });
@@ -54,6 +56,39 @@ describe('train/options', () => {
       if ('default' in spec) expect(checkOption(name, spec, spec.default)).to.deep.equal(spec.default);
       expect(spec.help, name).to.match(/^\S.*\.$/);
     }
+  });
+
+  it('spreads units over layers, and whole modules over the model', () => {
+    expect(resolve({}).spread).to.equal('layer');
+    expect(resolve({ granularity: 'module' }).spread).to.equal('model');
+    expect(resolve({ granularity: 'module', spread: 'layer' }).spread).to.equal('layer');
+  });
+
+  it('lets a preset take the place of defaults, and of nothing that is given', () => {
+    const paper = { gapped: 'first', init: 'random', dispersion: 'feature', score: 'sum', granularity: 'module' };
+    expect(resolve({ preset: 'paper' })).to.deep.equal({ ...resolve(paper), preset: 'paper' });
+    const given = { score: 'rank', granularity: 'unit', init: null };
+    expect(resolve({ preset: 'paper', ...given })).to.deep.equal({
+      ...resolve({ ...paper, score: 'rank', granularity: 'unit' }),
+      preset: 'paper',
+    });
+    // As the command line and configuration files have it.
+    expect(checkOptions(TRAIN_OPTIONS, { ...NEEDED, preset: 'paper' })).to.include(paper);
+    expect(checkOptions(TRAIN_OPTIONS, { preset: 'paper' }, { partial: true })).to.deep.equal({ preset: 'paper' });
+    expect(refusal(() => resolve({ preset: 'papers' }))).to.include('one of paper for preset');
+  });
+
+  it('holds presets of legal values, and tells them in the help', () => {
+    for (const [preset, set] of Object.entries<Readonly<Record<string, OptionValue>>>(PRESETS)) {
+      for (const [name, value] of Object.entries(set)) {
+        const spec: OptionSpec = TRAIN_OPTIONS[name as keyof typeof TRAIN_OPTIONS];
+        expect(checkOption(name, spec, value), `${preset}: ${name}`).to.deep.equal(value);
+        expect(TRAIN_OPTIONS.preset.help).to.include(`--${kebab(name)} ${String(value)}`);
+      }
+    }
+    expect(presetText('paper')).to.equal(
+      '--gapped first, --init random, --dispersion feature, --score sum, --granularity module',
+    );
   });
 
   it('says what was expected and what came', () => {

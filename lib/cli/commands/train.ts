@@ -1,3 +1,4 @@
+import { presetText } from '../../train/presets.js';
 import { TRAIN_OPTIONS } from '../../train/options.js';
 import type { TrainResult } from '../../train/result.js';
 import type { TrainEvent } from '../../train/run.js';
@@ -44,7 +45,8 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
     });
   },
   print(result) {
-    const { mined, diagnostics, test, labels } = result;
+    const { mined, diagnostics, test, labels, preset } = result;
+    if (preset !== null) say(`\npreset ${preset}: ${presetText(preset)}, where nothing else was given`);
     if (mined.length > 0) {
       say(`\n${mined.length} new tokens; texts are ${percent(result.length_ratio)} of their length\n`);
       say(tokensText(mined, TOKENS_SHOWN));
