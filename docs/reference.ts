@@ -6,6 +6,7 @@ import { command as evaluate } from '../lib/cli/commands/evaluate.js';
 import { command as experiment } from '../lib/cli/commands/experiment.js';
 import { command as mine } from '../lib/cli/commands/mine.js';
 import { command as predict } from '../lib/cli/commands/predict.js';
+import { command as report } from '../lib/cli/commands/report.js';
 import { command as train } from '../lib/cli/commands/train.js';
 import { GENERAL_OPTIONS, placeholder, usage, type Syntax } from '../lib/cli/flags.js';
 import { exitCode } from '../lib/cli/output.js';
@@ -13,7 +14,7 @@ import { ERRORS, type ErrorCode } from '../lib/errors.js';
 import { kebab, legalValues, type OptionSpec } from '../lib/util/options.js';
 
 /** In the order of `adaptune --help`. */
-export const COMMANDS: readonly Syntax[] = [train, mine, evaluate, predict, experiment, bench, doctor, build];
+export const COMMANDS: readonly Syntax[] = [train, mine, evaluate, predict, report, experiment, bench, doctor, build];
 
 const GENERATED = '<!-- Made by `npm run docs`; do not edit. -->';
 

@@ -34,6 +34,7 @@ const COMMANDS = new Map<string, Entry>([
   ['mine', entry('show the token sequences that are worth a token of their own', () => import('./commands/mine.js'))],
   ['evaluate', entry('score a saved classifier on labelled texts', () => import('./commands/evaluate.js'))],
   ['predict', entry('label texts with a saved classifier', () => import('./commands/predict.js'))],
+  ['report', entry('make the page about a training run again', () => import('./commands/report.js'))],
   [
     'experiment',
     entry('train a grid of methods, options and seeds, and report on it', () => import('./commands/experiment.js')),

@@ -1,31 +1,10 @@
 /** The report as one page that opens from disk: tables and plots, no script, no network. */
-import { element, page, type Markup } from '../util/html.js';
+import { element, page, type Markup } from '../report/html.js';
+import { STYLE } from '../report/style.js';
+import { tableOf } from '../report/tables.js';
 import { costPlot, differencePlot, scorePlot, sharePlot } from './plots.js';
 import type { Group } from './report.js';
-import type { Section, Table } from './tables.js';
-
-const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; background: #fff }
-h1, h2, h3 { line-height: 1.2 }
-table { border-collapse: collapse; margin: 1rem 0; font-size: 13px; display: block; overflow-x: auto }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
-th:first-child, td:first-child { text-align: left }
-svg { width: 100%; max-width: 46rem; height: auto; display: block; margin: 1rem 0; font: 12px system-ui, sans-serif }
-svg text { fill: #1a1a1a }
-.grid { stroke: #e2e2e2 }
-.mean { stroke: #1a1a1a; stroke-width: 2 }
-.zero { stroke: #1a1a1a; stroke-dasharray: 4 3 }
-.interval { stroke: #0072b2; stroke-width: 2 }
-.share { fill: none; stroke-width: 2 }
-`;
-
-const row = (kind: 'td' | 'th', cells: readonly string[]) =>
-  element('tr', {}, ...cells.map((cell) => element(kind, {}, cell)));
-
-function table({ head, rows }: Table): Markup {
-  const body = element('tbody', {}, ...rows.map((cells) => row('td', cells)));
-  return element('table', {}, element('thead', {}, row('th', head)), body);
-}
+import type { Section } from './tables.js';
 
 function section({ title, text, tables, groups, comparisons }: Section): Markup {
   return element(
@@ -36,7 +15,7 @@ function section({ title, text, tables, groups, comparisons }: Section): Markup 
     ...(groups.length > 0 ? [scorePlot(groups)] : []),
     ...(comparisons.length > 0 ? [differencePlot(comparisons)] : []),
     ...(groups.length > 1 ? [costPlot(groups)] : []),
-    ...tables.map(table),
+    ...tables.map(tableOf),
   );
 }
 

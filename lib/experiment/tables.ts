@@ -4,8 +4,9 @@ import type { Comparison, ExperimentReport, Group, Overlap } from './report.js';
 
 export interface Table {
   head: string[];
-  /** The first column is text, the others are figures. */
   rows: string[][];
+  /** Columns of words; the first one unless told otherwise. */
+  words?: readonly number[];
 }
 
 export interface Section {
@@ -179,7 +180,9 @@ function searchSection({ searches }: ExperimentReport): Section {
 const failedSection = ({ failed }: ExperimentReport): Section => ({
   title: 'Runs without a result',
   text: [],
-  tables: [{ head: ['', 'code', ''], rows: failed.map(({ id, code, message }) => [id, code, message]) }],
+  tables: [
+    { head: ['', 'code', ''], rows: failed.map(({ id, code, message }) => [id, code, message]), words: [0, 1, 2] },
+  ],
   groups: [],
   comparisons: [],
 });

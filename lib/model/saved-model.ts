@@ -43,20 +43,26 @@ export async function modelFileNames(folder: string): Promise<string[]> {
   return (await exists(join(folder, GAPPED_FILE))) ? [...MODEL_FILES, GAPPED_FILE] : [...MODEL_FILES];
 }
 
-/** Writes adaptune.json for the files that are there now. `report`: anything more to keep, by key. */
-export async function writeModelManifest(
-  folder: string,
-  fixed: { labels: readonly string[]; maxLength: number },
-  report: Record<string, unknown>,
-): Promise<void> {
+/** Labels and the length of texts, and anything more to keep. */
+export interface ManifestContents extends Record<string, unknown> {
+  labels: readonly string[];
+  maxLength: number;
+}
+
+/** What adaptune.json says, but for the files. */
+export const describeModel = (contents: ManifestContents) => ({ version: 1, adaptune: packageVersion(), ...contents });
+
+/** Writes adaptune.json for the files that are there now. */
+export async function writeModelManifest(folder: string, contents: ManifestContents): Promise<void> {
   const files = [];
   for (const name of await modelFileNames(folder)) {
     const path = join(folder, name);
     files.push({ name, bytes: (await stat(path)).size, sha256: await sha256File(path) });
   }
-  const contents = { version: 1, adaptune: packageVersion(), ...fixed, ...report, files };
   // One line a key: lists of thousands of numbers stay out of the way.
-  const lines = Object.entries(contents).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+  const lines = Object.entries({ ...describeModel(contents), files }).map(
+    ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`,
+  );
   await writeAtomic(join(folder, MANIFEST_NAME), `{\n${lines.join(',\n')}\n}\n`);
 }
 

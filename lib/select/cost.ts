@@ -132,6 +132,16 @@ export function forwardFlops(config: EncoderConfig, lengths: ArrayLike<number>):
   return forwardOf(stack(config, volumeOf(lengths), true));
 }
 
+/** Fractions of full finetuning's cost, by what is done for it; `tokens` and `units` are the phases. */
+export interface CostParts {
+  headFit: number;
+  calibration: number;
+  tokens: number;
+  units: number;
+}
+
+const totalCost = ({ headFit, calibration, tokens, units }: CostParts) => headFit + calibration + tokens + units;
+
 /** cost(selection); `throughEmbeddings`: the embeddings train in every step (`full`); `lora`: adapters do, in every layer. */
 function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: boolean, lora: LowRank | null = null) {
   const volume = volumeOf(work.lengths);
@@ -144,28 +154,38 @@ function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: 
   const headFit = (work.headFitTexts / texts) * forward + work.headFitPasses * headFitPass;
   // Dispersion is of all positions: calibration carries every row through the top layer.
   const calibration = (work.calibrationTexts / texts) * 3 * forwardOf(stack(config, volume, false));
-  return (selection: readonly LayerSelection[]): number => {
+  const run = full * work.epochs;
+  return (selection: readonly LayerSelection[]): CostParts => {
     const floor = lora ? 0 : floorOf(selection);
     const toFloor = sum(layers.slice(floor).map((layer, i) => layer.backward(i > 0)));
-    const phi = throughEmbeddings ? 1 : work.tokenPhase;
+    // The embeddings' gradients go all the way down in the phase that has none of its own, too.
+    const through = throughEmbeddings ? backwardAll : toFloor;
+    const phi = work.tokenPhase;
     const weights = sum(layers.map((layer, l) => layer.weightGradients(selection[l]!)));
     const adapters = lora ? sum(layers.map((layer, l) => layer.adapters(lora, l > 0))) : 0;
-    const found = work.prefixCache ? 1 - phi - Math.min(1 - phi, 1 / work.epochs) : 0;
+    const found = work.prefixCache && !throughEmbeddings ? 1 - phi - Math.min(1 - phi, 1 / work.epochs) : 0;
     const kept = found * forwardOf(layers.slice(0, floor));
-    const epoch = forward - kept + phi * backwardAll + (1 - phi) * toFloor + weights + adapters;
-    return epoch / full + (headFit + calibration) / (full * work.epochs);
+    const step = forward + weights + adapters;
+    return {
+      headFit: headFit / run,
+      calibration: calibration / run,
+      tokens: (phi * (step + backwardAll)) / full,
+      units: ((1 - phi) * (step + through) - kept) / full,
+    };
   };
 }
 
-export function predictCost(
+export function predictCostParts(
   config: EncoderConfig,
   selection: readonly LayerSelection[],
   work: Workload,
   throughEmbeddings = false,
   lora: LowRank | null = null,
-): number {
+): CostParts {
   return costFunction(config, work, throughEmbeddings, lora)(selection);
 }
+
+export const predictCost = (...of: Parameters<typeof predictCostParts>): number => totalCost(predictCostParts(...of));
 
 /** Sum over the selected units of score x matrix weights: filling by score is greedy for it. */
 export function totalScore(
@@ -203,7 +223,7 @@ export function planForCost(
   let best: LayerSelection[] | undefined;
   let bestScore = 0;
   const consider = (selection: LayerSelection[]): boolean => {
-    if (costOf(selection) > cost) return false;
+    if (totalCost(costOf(selection)) > cost) return false;
     const score = totalScore(config, scores, selection);
     if (score > bestScore) {
       best = selection;
@@ -224,7 +244,7 @@ export function planForCost(
   const singles = singlesWithin(config, ranked, cap).filter((single) => floorOf(single) >= (options.floor ?? 0));
   for (const single of singles) consider(single);
   if (best !== undefined) return best;
-  throw unreachable(cost, Math.min(...singles.map((single) => costOf(single))), work);
+  throw unreachable(cost, Math.min(...singles.map((single) => totalCost(costOf(single)))), work);
 }
 
 function singlesWithin(config: EncoderConfig, ranked: RankedUnits, budget: number): LayerSelection[][] {
@@ -240,7 +260,8 @@ export function leastCost(config: EncoderConfig, work: Workload, granularity?: G
     neurons: new Float64Array(config.feedForward),
   }));
   const costOf = costFunction(config, work, false);
-  return Math.min(...singlesWithin(config, rankUnits(config, scores, granularity), 1).map((single) => costOf(single)));
+  const singles = singlesWithin(config, rankUnits(config, scores, granularity), 1);
+  return Math.min(...singles.map((single) => totalCost(costOf(single))));
 }
 
 /** `least`: what is possible for `work`. */

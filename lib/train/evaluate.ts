@@ -18,11 +18,11 @@ export async function evaluateEncoded(
   encoder: Encoder,
   part: EncodedPart,
   labels: readonly string[],
-  { onPredicted, ...hooks }: InferenceHooks & { onPredicted?: (labels: Int32Array) => void } = {},
+  { onLogits, ...hooks }: InferenceHooks & { onLogits?: (logits: Float32Array, predicted: Int32Array) => void } = {},
 ): Promise<Scores> {
   const logits = await forwardAll(encoder, part.encodings, 'logits', hooks);
   const predicted = argmaxRows(logits, labels.length);
-  onPredicted?.(predicted);
+  onLogits?.(logits, predicted);
   return {
     ...classificationMetrics(part.labels, predicted, labels),
     loss: meanCrossEntropy(logits, part.labels, labels.length),

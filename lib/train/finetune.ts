@@ -8,6 +8,7 @@ import type { Encoder } from '../model/encoder.js';
 import type { StepOptions, StepResult } from '../native/binding.js';
 import { trainsEncoder, type Plan } from '../select/plan.js';
 import type { TrainBatches } from './batches.js';
+import { addToCurve } from './curve.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import type { ResolvedOptions } from './options.js';
 import type { Report, Run, TrainStage } from './run.js';
@@ -91,7 +92,7 @@ async function takeStep(
   run.progress.trainSeconds += (performance.now() - begin) / 1000;
   run.progress.baseTokens += batch.baseTokens;
   run.progress.cachedTexts += result.cached;
-  countStep(job, step, result);
+  countStep(job, step, steps, result);
   report(step + 1, steps, {
     loss: result.loss,
     lr: trainsEncoder(plan) ? lr.units : lr.head,
@@ -100,13 +101,14 @@ async function takeStep(
   });
 }
 
-function countStep({ run, labels }: Finetuning, step: number, result: StepResult): void {
+function countStep({ run, labels }: Finetuning, step: number, steps: number, result: StepResult): void {
   const { progress } = run;
   if (result.finite) {
     if (soundLoss(result.loss, labels.length)) run.confirmCheckpoint();
     progress.skipped = 0;
     progress.lossSum += result.loss;
     progress.lossSteps += 1;
+    addToCurve(progress.curve, step, steps, result.loss);
     return;
   }
   progress.skipped += 1;
@@ -139,12 +141,13 @@ async function evaluateEpoch(job: Finetuning, step: number, report: Report): Pro
   run.confirmCheckpoint();
   const epoch = step / batches.perEpoch;
   const loss = progress.lossSteps > 0 ? progress.lossSum / progress.lossSteps : 0;
-  const evaluation = { epoch, step, loss, macroF1: metrics.macroF1, accuracy: metrics.accuracy };
+  const { loss: validationLoss, macroF1, accuracy } = metrics;
+  const evaluation = { epoch, step, loss, validationLoss, macroF1, accuracy };
   progress.evaluations.push(evaluation);
   progress.lossSum = 0;
   progress.lossSteps = 0;
-  if (progress.best === null || metrics.macroF1 > progress.best.macroF1) {
-    progress.best = { epoch, step, macroF1: metrics.macroF1, checkpoint: checkpointName({ stage: 'train', step }) };
+  if (progress.best === null || macroF1 > progress.best.macroF1) {
+    progress.best = { epoch, step, macroF1, checkpoint: checkpointName({ stage: 'train', step }) };
   }
   run.hooks.onEpoch?.({ ...evaluation });
 }

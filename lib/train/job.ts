@@ -7,14 +7,17 @@ import type { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
 import { Encoder, withDropout } from '../model/encoder.js';
 import { growRows } from '../model/growth.js';
-import { modelFileNames, writeModelManifest } from '../model/saved-model.js';
+import { modelFileNames, describeModel, writeModelManifest } from '../model/saved-model.js';
 import type { TensorSource } from '../model/safetensors.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import { Device } from '../native/device.js';
 import type { SelectionDiagnostics } from '../select/diagnostics.js';
 import { methodOf } from '../select/methods.js';
+import type { Mistake } from '../report/data.js';
+import { writeReportFiles } from '../report/write.js';
 import type { Plan } from '../select/plan.js';
+import type { UnitMap } from '../select/unit-map.js';
 import { stat, writeAtomic } from '../util/files.js';
 import { requireObject } from '../util/options.js';
 import { packageVersion } from '../util/version.js';
@@ -27,6 +30,7 @@ import { finetune } from './finetune.js';
 import { corpusOf, readInputs, validationLines, type Inputs, type Part } from './inputs.js';
 import { checkMemory, predictMemory } from './memory.js';
 import { mineTokens } from './mine.js';
+import { worstMistakes } from './mistakes.js';
 import { describeSources, resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
 import { largestPiece, pieceTokens } from './pieces.js';
 import { planHash } from './plan-hash.js';
@@ -34,6 +38,7 @@ import { keepPrefix, prefixBytes, withPrefixCache } from './prefix-cache.js';
 import { checkReachable, fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
 import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { checkRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
+import { runDetails } from './run-report.js';
 import { Run, type Report, type TrainHooks } from './run.js';
 import { isScratch, scratchConfig, scratchInitializerRange, scratchTokenizer } from './scratch.js';
 import { checkIdentity, newProgress, type RunState } from './state.js';
@@ -76,6 +81,7 @@ class Job {
   #mined: TokenReport[] = [];
   #plan: Plan | null = null;
   #diagnostics: SelectionDiagnostics | null = null;
+  #units: UnitMap | null = null;
   #saveFailures = 0;
 
   constructor(
@@ -221,6 +227,7 @@ class Job {
     if (found && stage !== 'tokens') {
       this.#plan = found.state.plan;
       this.#diagnostics = found.state.diagnostics as unknown as SelectionDiagnostics | null;
+      this.#units = found.state.units as unknown as UnitMap | null;
       if (stage === 'train') return;
       const tensors = await this.#store.readTensors(found.name);
       for (const [name, values] of tensors) await this.#encoder.set(name, values);
@@ -240,8 +247,9 @@ class Job {
       await fitHeadStage(planning);
       await this.#save('head', 0, headTensors(this.#encoder));
     }
-    const { selection, diagnostics } = await selectStage(planning);
+    const { selection, diagnostics, units } = await selectStage(planning);
     this.#diagnostics = diagnostics;
+    this.#units = units;
     this.#plan = planOf(planning, selection);
     await this.#save('plan', 0, headTensors(this.#encoder));
   }
@@ -298,14 +306,18 @@ class Job {
         await trainer.restoreWeights(await this.#store.readOldTensors(best.checkpoint));
       }
       await trainer.mergeAdapters();
+      let mistakes: Mistake[] = [];
       const scores = await run.stage('evaluate', async (report) => {
         const total = inputs.validation.texts.length + (inputs.test?.texts.length ?? 0);
         const score = (part: EncodedPart, before: number) =>
           evaluateEncoded(this.#encoder, part, inputs.labels, {
             signal: run.signal,
             onProgress: (done) => report(before + done, total),
-            onPredicted: (predicted) => {
+            onLogits: (logits, predicted) => {
               if (part === encodings.test) this.hooks.onTest?.({ labels: inputs.labels, gold: part.labels, predicted });
+              const { texts } = part === encodings.test ? inputs.test! : inputs.validation;
+              if (part === encodings.test || !encodings.test)
+                mistakes = worstMistakes(logits, part.labels, predicted, texts);
             },
           });
         const validation = await score(encodings.validation, 0);
@@ -313,7 +325,7 @@ class Job {
       });
       const remark = nothingLearned(inputs.train.labels, run.progress.evaluations.at(-1)!.loss, scores.validation);
       if (remark !== null) run.note(remark);
-      return await this.#finish(found !== null, encodings.train.encodings, { memory, chosen, ...scores });
+      return await this.#finish(found !== null, encodings.train.encodings, { memory, chosen, ...scores }, mistakes);
     } finally {
       trainer.close();
     }
@@ -324,6 +336,7 @@ class Job {
     resumed: boolean,
     encodings: readonly Encoding[],
     scores: Pick<ResultParts, 'memory' | 'chosen' | 'validation' | 'test'>,
+    mistakes: Mistake[],
   ): Promise<TrainResult> {
     const { options, inputs, device } = this;
     const run = this.#run;
@@ -366,11 +379,30 @@ class Job {
       ...scores,
     });
     const { labels, mined, ...metrics } = result;
-    await writeModelManifest(
-      out,
-      { labels, maxLength: options.maxLength },
-      { tokens: mined, plan: this.#plan, options: describeSources(options), identity: inputs.identity, metrics },
-    );
+    const contents = {
+      labels,
+      maxLength: options.maxLength,
+      tokens: mined,
+      plan: this.#plan,
+      options: describeSources(options),
+      identity: inputs.identity,
+      metrics,
+    };
+    const details = runDetails({
+      options,
+      inputs,
+      encodings,
+      config: this.#encoder.config,
+      plan: this.#plan!,
+      progress: run.progress,
+      units: this.#units,
+      mined,
+      memory: scores.memory,
+      scored: scores.test ? 'test' : 'validation',
+      mistakes,
+    });
+    await writeReportFiles(out, describeModel(contents), details);
+    await writeModelManifest(out, contents);
     return result;
   }
 
@@ -404,6 +436,7 @@ class Job {
       tokens: this.#mined as unknown as RunState['tokens'],
       plan: this.#plan,
       diagnostics: this.#diagnostics as unknown as RunState['diagnostics'],
+      units: this.#units as unknown as RunState['units'],
       slots,
       progress: this.#run.progress,
     };

@@ -8,6 +8,7 @@ import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnost
 import { methodOf } from '../select/methods.js';
 import { defaultRates, makePlan, type Plan, type PlanRequest, tokenPhaseSteps } from '../select/plan.js';
 import { moduleSensitivity, scoreUnits, type LayerScores } from '../select/scores.js';
+import { unitMap, type UnitMap } from '../select/unit-map.js';
 import type { LayerSelection } from '../select/units.js';
 import { CALIBRATION_TEXTS, measureSensitivity, type Sensitivity } from './calibrate.js';
 import { checkLoss } from './divergence.js';
@@ -64,6 +65,8 @@ interface Selected {
   /** Null: the method does not choose among units. */
   selection: LayerSelection[] | null;
   diagnostics: SelectionDiagnostics | null;
+  /** Null: the method measures none. */
+  units: UnitMap | null;
 }
 
 const ofModules = ({ whole, halves: [first, second] }: Sensitivity): Sensitivity => ({
@@ -77,10 +80,10 @@ export async function selectStage(planning: Planning): Promise<Selected> {
   const { config } = encoder;
   const method = methodOf(options.method);
   const { units } = method;
-  if (typeof units === 'string') return { selection: null, diagnostics: null };
+  if (typeof units === 'string') return { selection: null, diagnostics: null, units: null };
   const work = workload(planning);
   const choose = (scores: readonly LayerScores[]) => units({ config, options, scores, work });
-  if (!method.measures(options)) return { selection: choose([]), diagnostics: null };
+  if (!method.measures(options)) return { selection: choose([]), diagnostics: null, units: null };
   const halves = stratifiedHalves(train.labels, CALIBRATION_TEXTS, { seed: options.seed, stream: 'calibration' });
   const measured = await run.stage('calibrate', (report) =>
     measureSensitivity(encoder, train.encodings, train.labels, halves, options.batch, {
@@ -90,11 +93,13 @@ export async function selectStage(planning: Planning): Promise<Selected> {
   );
   return run.stage<Selected>('select', () => {
     const { whole, halves } = options.granularity === 'module' ? ofModules(measured) : measured;
-    const selection = choose(scoreUnits(whole, options));
-    if (!method.followsScores) return Promise.resolve({ selection, diagnostics: null });
+    const scores = scoreUnits(whole, options);
+    const selection = choose(scores);
+    const units = unitMap(config, whole, scores, selection, options.dispersion);
+    if (!method.followsScores) return Promise.resolve({ selection, diagnostics: null, units });
     const diagnostics = diagnoseSelection(config, whole, halves, options, choose);
     for (const warning of diagnostics.warnings) run.note(warning);
-    return Promise.resolve({ selection, diagnostics });
+    return Promise.resolve({ selection, diagnostics, units });
   });
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { AdaptuneError } from '../errors.js';
 import { GAPPED_FILE } from '../model/gapped.js';
 import { binding } from '../native/binding.js';
+import { DETAILS_NAME, PAGE_NAME } from '../report/write.js';
 import { isTemporary, list, makeDirectory, readText, remove, statOrNull, writeAtomic } from '../util/files.js';
 
 const CHECKPOINTS = 'checkpoints';
@@ -17,6 +18,8 @@ const FINAL_FILES = new Set<string>([
   'tokenizer_config.json',
   GAPPED_FILE,
   'validation.jsonl',
+  DETAILS_NAME,
+  PAGE_NAME,
 ]);
 const LOCK = 'lock';
 const OWNER = 'owner.json';

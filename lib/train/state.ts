@@ -47,6 +47,8 @@ const evaluation = z.strictObject({
   step: count,
   /** Mean training loss of the epoch. */
   loss: finite,
+  /** Mean cross-entropy of the validation texts. */
+  validationLoss: finite,
   macroF1: finite,
   accuracy: finite,
 });
@@ -68,6 +70,8 @@ const state = z.strictObject({
   plan: plan.nullable(),
   /** How far the selection can be trusted, as printed. */
   diagnostics: z.json(),
+  /** Measures of the units, for the report. */
+  units: z.json(),
   /** AdamW steps of each trained slice; the tensors are beside this file. */
   slots: z.array(z.strictObject({ name: z.string(), group: z.enum(['units', 'head', 'rows']), t: count })),
   progress: z.strictObject({
@@ -77,6 +81,8 @@ const state = z.strictObject({
     baseTokens: count,
     lossSum: finite,
     lossSteps: count,
+    /** Sum and number of the finite losses of every so many steps (curve.ts). */
+    curve: z.array(z.tuple([finite, count])),
     trainSeconds: finite,
     /** Passes of texts that began at the floor, by the prefix cache. */
     cachedTexts: count,
@@ -108,6 +114,7 @@ export const newProgress = (): RunProgress => ({
   baseTokens: 0,
   lossSum: 0,
   lossSteps: 0,
+  curve: [],
   trainSeconds: 0,
   cachedTexts: 0,
   evaluations: [],

@@ -5,7 +5,7 @@ import { kebab, type OptionSpec } from '../../lib/util/options.js';
 import { packageVersion } from '../../lib/util/version.js';
 import { cli, inPairs, ok } from './cli.js';
 
-const COMMANDS = ['train', 'mine', 'evaluate', 'predict', 'experiment', 'bench', 'doctor', 'build'];
+const COMMANDS = ['train', 'mine', 'evaluate', 'predict', 'report', 'experiment', 'bench', 'doctor', 'build'];
 const flat = (text: string) => text.replaceAll(/\s+/g, ' ');
 
 describe('cli/help', function () {

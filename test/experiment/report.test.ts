@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { htmlOf } from '../../lib/experiment/html.js';
 import { markdownOf } from '../../lib/experiment/markdown.js';
-import { ticks } from '../../lib/experiment/plots.js';
+import { ticks } from '../../lib/report/svg.js';
 import { makeReport, type ExperimentReport, type ReportOptions } from '../../lib/experiment/report.js';
 import { ranges, readResult, type Gold, type RunResult } from '../../lib/experiment/result.js';
 import { sectionsOf } from '../../lib/experiment/tables.js';
@@ -247,7 +247,7 @@ describe('experiment/report', () => {
     const tags = html.match(/<[^>]*>?/g)!;
     expect(tags.length).to.be.greaterThan(100);
     const known =
-      /^<(?:!doctype html|\/?(?:html|head|meta|title|style|body|section|h1|h2|p|table|thead|tbody|tr|th|td|svg|line|text|circle|polyline)(?: [a-zA-Z1-9-]+="[^"<>]*")*)>$/;
+      /^<(?:!doctype html|\/?(?:html|head|meta|title|style|body|section|div|h1|h2|p|table|thead|tbody|tr|th|td|svg|line|text|circle|polyline)(?: [a-zA-Z1-9-]+="[^"<>]*")*)>$/;
     expect(tags.filter((tag) => !known.test(tag))).to.deep.equal([]);
     expect(tags.filter((tag) => / on\w+=|\bhref=|\bsrc=|\burl\(/.test(tag))).to.deep.equal([]);
     expect(html).not.to.match(/[\u202e\u2028]/);

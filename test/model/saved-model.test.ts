@@ -42,7 +42,7 @@ describe('saved model', () => {
     await using encoder = await Encoder.random(device, config, { seed });
     await encoder.save(folder, { labels });
     for (const [file, text] of Object.entries(tokenizer.files(16 + seed))) await writeAtomic(join(folder, file), text);
-    await writeModelManifest(folder, { labels, maxLength: 16 + seed }, { method: 'full', tokens: [] });
+    await writeModelManifest(folder, { labels, maxLength: 16 + seed, method: 'full', tokens: [] });
     return folder;
   }
   const refusal = (folder: string) => failure(openSavedModel(device, folder));
@@ -107,7 +107,7 @@ describe('saved model', () => {
       [LABELS.slice(1), `the ${length - 1} labels of adaptune.json in config.json, came ${length}`],
       [[...LABELS, 'x'], `the ${length + 1} labels of adaptune.json in config.json, came ${length}`],
     ] as const) {
-      await writeModelManifest(folder, { labels, maxLength: 17 }, {});
+      await writeModelManifest(folder, { labels, maxLength: 17 });
       const { code, message } = await refusal(folder);
       expect(code).to.equal('E_MODEL_MISMATCH');
       expect(message).to.contain(came);

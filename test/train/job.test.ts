@@ -89,6 +89,8 @@ describe('train/job', function () {
       'checkpoints',
       'config.json',
       'model.safetensors',
+      'report.html',
+      'report.json',
       'tokenizer.json',
       'tokenizer_config.json',
       'validation.jsonl',

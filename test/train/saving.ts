@@ -14,6 +14,7 @@ import { Tokenizer } from '../../lib/model/tokenizer.js';
 import { trainWordPiece } from '../../lib/model/wordpiece-trainer.js';
 import { Device } from '../../lib/native/device.js';
 import { train } from '../../lib/train/job.js';
+import { pageOf } from '../../lib/report/write.js';
 import type { TrainOptions } from '../../lib/train/options.js';
 import type { TrainHooks } from '../../lib/train/run.js';
 import {
@@ -161,6 +162,9 @@ export class Saving {
   expectWhole(out: string, what: string): void {
     expect(outcome(out, SAVING_STEPS), what).to.deep.equal(this.whole);
     expect(readdirSync(out).toSorted(), what).to.deep.equal(FINISHED);
+    const read = (name: string) => readFileSync(join(out, name), 'utf8');
+    const page = pageOf(out, read('adaptune.json'), read('report.json'));
+    expect(read('report.html') === page, `${what}: report.html is of this run`).to.equal(true);
     const inside = readdirSync(join(out, 'checkpoints'));
     expect(inside.filter(isTemporary), what).to.deep.equal([]);
     for (const name of inside.filter((name) => /^st(ep|age)-/.test(name)))
@@ -320,6 +324,8 @@ const FINISHED = [
   'checkpoints',
   'config.json',
   'model.safetensors',
+  'report.html',
+  'report.json',
   'tokenizer.json',
   'tokenizer_config.json',
   'validation.jsonl',

@@ -28,12 +28,13 @@ export const TINY_RUN: Omit<TrainOptions, 'out'> = {
 export const tinyRun = (out: string, options: Partial<TrainOptions & TrainHooks> = {}): Promise<TrainResult> =>
   train({ ...TINY_RUN, ...options, out });
 
-/** Weights, moments, tokens and metrics of a finished run. */
+/** Weights, moments, tokens and metrics of a finished run, and what its report shows but for time and memory. */
 export function outcome(out: string, steps = STEPS): Record<string, unknown> {
   const last = join(out, 'checkpoints', `step-${String(steps).padStart(6, '0')}`);
   const json = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, Record<string, unknown>>;
   const state = json(join(last, 'state.json'));
   const { tokens, plan, metrics } = json(join(out, 'adaptune.json'));
+  const { memory: _, ...report } = json(join(out, 'report.json'));
   return {
     model: sha256(readFileSync(join(out, 'model.safetensors'))),
     tensors: sha256(readFileSync(join(last, 'tensors.safetensors'))),
@@ -45,5 +46,6 @@ export function outcome(out: string, steps = STEPS): Record<string, unknown> {
     seen: metrics!['tokens'],
     validation: metrics!['validation'],
     diagnostics: metrics!['diagnostics'],
+    report,
   };
 }

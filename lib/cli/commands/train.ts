@@ -85,6 +85,6 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
       `validation: macro-F1 ${result.validation_macro_f1.toFixed(3)}, accuracy ${result.validation_accuracy.toFixed(3)}`,
     );
     if (test) say(`\ntest: ${metricsText(test, labels)}`);
-    say(`\nsaved in ${escapeControls(result.out)}; adaptune predict labels texts with it`);
+    say(`\nsaved in ${escapeControls(result.out)}; adaptune predict labels texts with it, report.html tells of it`);
   },
 };

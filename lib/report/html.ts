@@ -2,8 +2,8 @@
  * Pages of markup and nothing else: no script, no network, and text of others only where `text` or an attribute's quotes hold
  * it. The policy in the page says so to the browser too.
  */
-import { sha256 } from './hash.js';
-import { escapeControls } from './terminal.js';
+import { sha256 } from '../util/hash.js';
+import { escapeControls } from '../util/terminal.js';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

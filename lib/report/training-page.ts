@@ -1,0 +1,47 @@
+/** The report of a training run as one page that opens from disk: no script, no network. */
+import { classesSection, scoredOf } from './classes.js';
+import { costSection } from './cost.js';
+import { learningSection } from './curves.js';
+import type { Details, Summary } from './data.js';
+import { counted, lastPart, percent, seconds, three, two } from './figures.js';
+import { element, page, type Markup } from './html.js';
+import { runSection } from './run-section.js';
+import { STYLE } from './style.js';
+import { highlights } from './tables.js';
+
+function header(summary: Summary, details: Details, title: string): Markup[] {
+  const { metrics, labels } = summary;
+  const scores = scoredOf(summary, details);
+  const { rows } = metrics;
+  return [
+    element('h1', {}, title),
+    element(
+      'p',
+      { class: 'note' },
+      `${labels.length} labels; ${counted(rows.train)} training, ${counted(rows.validation)} validation and ${counted(rows.test)} test texts; seed ${metrics.seed}; adaptune ${summary.adaptune}`,
+    ),
+    highlights([
+      [`macro-F1, ${details.scored}`, three(scores.macroF1)],
+      [`accuracy, ${details.scored}`, three(scores.accuracy)],
+      ...(details.scored === 'test' ? ([['macro-F1, validation', three(metrics.validation.macroF1)]] as const) : []),
+      ['parameters trained', percent(metrics.trainable / metrics.parameters)],
+      ['predicted cost, full = 1', two(metrics.predicted_cost)],
+      ['training steps', seconds(metrics.train_s)],
+    ]),
+    ...metrics.notes.map((note) => element('p', { class: 'note' }, `Note: ${note}`)),
+  ];
+}
+
+export function trainingPage(summary: Summary, details: Details): string {
+  const { metrics } = summary;
+  const title = `${metrics.method} on ${lastPart(metrics.model)}`;
+  return page(
+    `${title}: training report`,
+    STYLE,
+    ...header(summary, details, title),
+    learningSection(summary, details),
+    classesSection(summary, details),
+    costSection(summary, details),
+    runSection(summary),
+  );
+}
