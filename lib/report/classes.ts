@@ -7,7 +7,8 @@ import { figure, tableOf } from './tables.js';
 
 /** More classes are no picture any more: the pairs remain. */
 const MATRIX_CLASSES = 30;
-const PAIRS = 25;
+/** Of the list of pairs, beside a matrix and without one. */
+const PAIRS = { beside: 10, alone: 30 };
 /** Room for a label, pixels. */
 const LABEL = 170;
 
@@ -64,7 +65,7 @@ function matrix({ confusion }: ReportedScores, labels: readonly string[]): Marku
   );
 }
 
-function pairs({ confusion }: ReportedScores, labels: readonly string[]): Markup[] {
+function pairs({ confusion }: ReportedScores, labels: readonly string[], most: number): Markup[] {
   const all = confusion.flatMap((row, gold) => {
     const total = row.reduce((a, b) => a + b, 0);
     return row.flatMap((count, predicted) =>
@@ -74,7 +75,7 @@ function pairs({ confusion }: ReportedScores, labels: readonly string[]): Markup
   if (all.length === 0) return [];
   all.sort((a, b) => b.count - a.count || a.gold - b.gold || a.predicted - b.predicted);
   const rows = all
-    .slice(0, PAIRS)
+    .slice(0, most)
     .map(({ gold, predicted, count, total }) => [
       labels[gold]!,
       labels[predicted]!,
@@ -84,7 +85,7 @@ function pairs({ confusion }: ReportedScores, labels: readonly string[]): Markup
   return [
     element('h3', {}, 'Most confused'),
     tableOf({ head: ['gold', 'predicted', 'texts', 'of the gold label'], rows, words: [0, 1] }),
-    ...(all.length > PAIRS ? [note(`The first ${PAIRS} of ${counted(all.length)} pairs.`)] : []),
+    ...(all.length > most ? [note(`The first ${most} of ${counted(all.length)} pairs.`)] : []),
   ];
 }
 
@@ -120,14 +121,15 @@ function perClass(scores: ReportedScores, validation: ReportedScores | null): Ma
 export function classesSection(summary: Summary, details: Details): Markup {
   const scores = scoredOf(summary, details);
   const { labels } = summary;
+  const drawn = labels.length <= MATRIX_CLASSES;
   const caption = `A row for each gold label, a column for each predicted one; shaded by the share of the row, white 0, dark 1.`;
   return element(
     'section',
     {},
     element('h2', {}, 'Classes'),
-    element('p', {}, `All of ${counted(scores.rows)} ${details.scored} texts.`),
-    ...(labels.length <= MATRIX_CLASSES ? [figure(matrix(scores, labels), caption)] : []),
-    ...(labels.length > 3 ? pairs(scores, labels) : []),
+    element('p', {}, `${counted(scores.rows)} ${details.scored} texts.`),
+    ...(drawn ? [figure(matrix(scores, labels), caption)] : []),
+    ...(labels.length > 3 ? pairs(scores, labels, drawn ? PAIRS.beside : PAIRS.alone) : []),
     element('h3', {}, 'Each class, the worst first'),
     perClass(scores, details.scored === 'test' ? summary.metrics.validation : null),
   );

@@ -119,8 +119,6 @@ const units = z.strictObject({
   /** By layer: score (percentile within the kind), dispersion and gradient norm of every attention group. */
   groups: z.strictObject({ score: layered, dispersion: layered, gradient: layered }),
   neurons: z.strictObject({
-    /** Of a layer. */
-    count,
     layers: z.array(z.strictObject({ mean: number, selected: figure })),
     /** Numbers of neurons by log10 of dispersion and gradient norm, in `bins` equal parts of each axis; empty cells are left out. */
     density: z.strictObject({
@@ -163,6 +161,8 @@ const details = z.strictObject({
     means: z.strictObject({ base: number, merged: number }),
     truncated: count,
   }),
+  /** Units of a layer. */
+  sizes: z.strictObject({ groups: z.int().min(1), neurons: z.int().min(1) }),
   /** Null: the method measured no unit. */
   units: units.nullable(),
   /** Of the first tokens of adaptune.json, in their order: a text that contains it, cut to its surroundings. */

@@ -1,7 +1,7 @@
 /** Figures as people read them; the same everywhere, whatever the locale. */
 export const two = (value: number): string => value.toFixed(2);
 export const three = (value: number): string => value.toFixed(3);
-export const percent = (value: number, digits = 1): string => `${(100 * value).toFixed(digits)} %`;
+export const percent = (value: number, digits = 1): string => `${(100 * value).toFixed(digits)}\u00a0%`;
 export const counted = (value: number): string => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 export const orDash = (value: number | null, shown: (value: number) => string): string =>
   value === null ? '–' : shown(value);

@@ -12,6 +12,7 @@ table { border-collapse: collapse; margin: .75rem 0 1.25rem; font-size: .8125rem
 .scroll { overflow-x: auto }
 th, td { padding: .25rem .7rem; text-align: right; vertical-align: top; border-bottom: 1px solid #e4e4e4; white-space: nowrap }
 th { vertical-align: bottom; border-bottom-color: #999; font-weight: 600; white-space: normal }
+th:not(.words) { overflow-wrap: normal; min-width: min-content }
 th:first-child, td:first-child { padding-left: 0 }
 .words { text-align: left; white-space: normal; unicode-bidi: isolate; overflow-wrap: anywhere; min-width: 6rem; max-width: 26rem; overflow: clip }
 td.words { min-width: 0 }
@@ -33,7 +34,7 @@ svg .faint { fill: #555 }
 .zero, .event { stroke: #1a1a1a; stroke-dasharray: 4 3 }
 .interval { stroke: #0072b2; stroke-width: 2 }
 .share, .curve { fill: none; stroke-width: 2; stroke-linejoin: round }
-.edge { fill: none; stroke: #1a1a1a; stroke-width: 2 }
+.edge { fill: none; stroke: #d55e00; stroke-width: 3 }
 @media print {
   body { max-width: none; margin: 0; font-size: 11pt }
   figure, tr, dl { break-inside: avoid }

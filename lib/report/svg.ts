@@ -145,6 +145,7 @@ export const roomFor = (names: readonly string[], most = WIDTH * 0.6): number =>
 /** Grid, values and title of a horizontal axis. */
 export function across({ ticks: marks, at }: Axis, bottom: number, title: string, top = TOP): Markup[] {
   const [from, to] = [at(marks[0]!), at(marks.at(-1)!)];
+  const shown = written(marks);
   return [
     ...marks.flatMap((value) => [
       line(at(value), top, at(value), bottom, 'grid'),
@@ -156,14 +157,21 @@ export function across({ ticks: marks, at }: Axis, bottom: number, title: string
 
 /** Grid and values of a vertical axis. */
 export function along({ ticks: marks, at }: Axis, left: number, right: number): Markup[] {
+  const shown = written(marks);
   return marks.flatMap((value) => [
     line(left, at(value), right, at(value), 'grid'),
     label(left - 8, at(value) + 4, 'end', shown(value)),
   ]);
 }
 
-/** 12,000 */
-const shown = (value: number): string =>
-  Math.abs(value) >= 10_000 && Number.isInteger(value)
-    ? String(value).replace(/\B(?=(\d{3})+$)/g, ',')
-    : String(value).replace('-', '−');
+/** As many decimals as the finest needs; 12,000. */
+function written(marks: readonly number[]): (value: number) => string {
+  const plain = marks.map(String);
+  if (plain.some((text) => text.includes('e'))) return (value) => String(value).replace('-', '−');
+  const digits = Math.max(...plain.map((text) => text.split('.')[1]?.length ?? 0));
+  return (value) =>
+    value
+      .toFixed(digits)
+      .replace('-', '−')
+      .replace(/^(\d{2,})(\d{3})$/, '$1,$2');
+}

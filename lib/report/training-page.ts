@@ -5,9 +5,12 @@ import { learningSection } from './curves.js';
 import type { Details, Summary } from './data.js';
 import { counted, lastPart, percent, seconds, three, two } from './figures.js';
 import { element, page, type Markup } from './html.js';
+import { mistakesSection } from './mistakes.js';
 import { runSection } from './run-section.js';
 import { STYLE } from './style.js';
 import { highlights } from './tables.js';
+import { textsSection } from './texts.js';
+import { unitsSection } from './units.js';
 
 function header(summary: Summary, details: Details, title: string): Markup[] {
   const { metrics, labels } = summary;
@@ -41,6 +44,9 @@ export function trainingPage(summary: Summary, details: Details): string {
     ...header(summary, details, title),
     learningSection(summary, details),
     classesSection(summary, details),
+    ...mistakesSection(summary, details),
+    unitsSection(summary, details),
+    textsSection(summary, details),
     costSection(summary, details),
     runSection(summary),
   );

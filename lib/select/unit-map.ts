@@ -1,5 +1,5 @@
 /** The measures of all units in the size of a picture: every attention group, and how the many neurons are spread. */
-import type { EncoderConfig, LayerSensitivity } from '../native/binding.js';
+import type { LayerSensitivity } from '../native/binding.js';
 import { gather, type LayerScores, type ScoreOptions } from './scores.js';
 import type { LayerSelection } from './units.js';
 
@@ -8,8 +8,6 @@ export interface UnitMap {
   /** By layer. */
   groups: { score: number[][]; dispersion: number[][]; gradient: number[][] };
   neurons: {
-    /** Of a layer. */
-    count: number;
     /** Mean score of all neurons, and of the selected ones: null without any. */
     layers: { mean: number; selected: number | null }[];
     density: NeuronDensity;
@@ -34,7 +32,6 @@ const brief = (value: number) => Number(value.toPrecision(DIGITS));
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 export function unitMap(
-  { feedForward }: EncoderConfig,
   sensitivity: readonly LayerSensitivity[],
   scores: readonly LayerScores[],
   selection: readonly LayerSelection[],
@@ -49,7 +46,6 @@ export function unitMap(
       gradient: sensitivity.map(({ groups }) => brieves(groups.gradient)),
     },
     neurons: {
-      count: feedForward,
       layers: scores.map(({ neurons }, l) => {
         const chosen = selection[l]!.neurons.map((neuron) => neurons[neuron]!);
         return { mean: brief(mean([...neurons])), selected: chosen.length === 0 ? null : brief(mean(chosen)) };

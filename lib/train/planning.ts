@@ -95,7 +95,7 @@ export async function selectStage(planning: Planning): Promise<Selected> {
     const { whole, halves } = options.granularity === 'module' ? ofModules(measured) : measured;
     const scores = scoreUnits(whole, options);
     const selection = choose(scores);
-    const units = unitMap(config, whole, scores, selection, options.dispersion);
+    const units = unitMap(whole, scores, selection, options.dispersion);
     if (!method.followsScores) return Promise.resolve({ selection, diagnostics: null, units });
     const diagnostics = diagnoseSelection(config, whole, halves, options, choose);
     for (const warning of diagnostics.warnings) run.note(warning);

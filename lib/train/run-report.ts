@@ -46,6 +46,7 @@ export function runDetails(parts: ReportParts): Details {
     scored,
     mistakes,
     lengths: lengthsOf(encodings),
+    sizes: { groups: config.kvHeads, neurons: config.feedForward },
     units,
     examples: mined.slice(0, EXAMPLES).map(({ example }) => contextOf(example, texts)),
     predictedCost: predictCostParts(config, plan.layers, work, plan.embeddings, lora),

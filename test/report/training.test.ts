@@ -16,6 +16,7 @@ describe('report/training', function () {
   let folder: string;
   let out: string;
   let result: TrainResult;
+  let others = 0;
   const read = (name: string) => readFileSync(join(out, name), 'utf8');
 
   before(async () => {
@@ -67,6 +68,46 @@ describe('report/training', function () {
         .to.contain(`<td>${f1.toFixed(3)}</td>`)
         .and.to.contain(`<td>${support}</td>`);
     }
+  });
+
+  it('shows what trained, the tokens and the mistakes', () => {
+    const page = read('report.html');
+    const { mistakes, units, lengths } = parseDetails(read('report.json'), 'report.json');
+    const trained = result.selected.reduce((sum, { groups }) => sum + groups, 0);
+    expect(page.match(/class="edge"/g) ?? []).to.have.length(trained);
+    for (const { neurons } of result.selected) expect(page).to.contain(`>${neurons} of 512</text>`);
+    expect(page).to.contain('dispersion and gradient norm of neurons');
+    expect(page.match(/<mark>/g)).to.have.length(result.mined.length);
+    expect(lengths.merged.reduce((a, b) => a + b)).to.equal(result.rows.train);
+    expect(page).to.contain(`${result.mined.length} new tokens`).and.to.contain('before merging');
+    // Neurons in the picture, and those that it has no place for, are all neurons.
+    const { cells, zero } = units!.neurons.density;
+    expect(cells.reduce((sum, { neurons }) => sum + neurons, zero)).to.equal(result.selected.length * 512);
+    expect(cells.reduce((sum, { selected }) => sum + selected, 0)).to.be.at.most(
+      result.selected.reduce((sum, { neurons }) => sum + neurons, 0),
+    );
+    const wrong = Math.round(result.rows.test * (1 - result.test_accuracy!));
+    expect(mistakes).to.have.length(Math.min(20, wrong));
+  });
+
+  it('leaves out what a method does not have', async () => {
+    const page = async (options: Parameters<typeof tinyRun>[1]) => {
+      const other = join(folder, `other-${others++}`);
+      await tinyRun(other, { ...options, epochs: 1 });
+      return readFileSync(join(other, 'report.html'), 'utf8');
+    };
+    const full = await page({ method: 'full' });
+    expect(full).to.contain('every weight of the encoder and the embeddings').and.to.contain('<h2>Lengths</h2>');
+    for (const absent of ['map of the trained units', 'Dispersion against', 'new token', 'overlap', 'token phase'])
+      expect(full).not.to.contain(absent);
+    const lora = await page({ method: 'lora' });
+    expect(lora).to.contain('low-rank adapters (rank 8').and.not.to.contain('map of the trained units');
+    expect(await page({ method: 'frozen' })).to.contain('nothing of the encoder');
+    const layers = await page({ method: 'layers', layers: 1 });
+    expect(layers).to.contain('map of the trained units').and.to.contain('Dark: trained.');
+    expect(layers).not.to.contain('Dispersion against');
+    const random = await page({ method: 'random' });
+    expect(random).to.contain('Dispersion against').and.not.to.contain('overlap of halves');
   });
 
   it('says what is missing or broken', async () => {
