@@ -22,6 +22,7 @@ type Options = Pick<
   | 'granularity'
   | 'spread'
   | 'floor'
+  | 'batch'
   | 'layers'
   | 'layersBy'
   | 'epochs'

@@ -133,7 +133,7 @@ function workload({ train, options, newRowsFirst, steps }: Planning): Workload {
 /** What a run on these texts works through. */
 export function workloadOf(
   encodings: readonly Encoding[],
-  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'prefixCache'>,
+  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'batch' | 'prefixCache'>,
   tokenPhase: number,
 ): Workload {
   const texts = encodings.length;
@@ -142,6 +142,7 @@ export function workloadOf(
     lengths: encodings.map(({ ids }) => ids.length),
     baseLengths: encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
     epochs: options.epochs,
+    steps: Math.ceil(texts / options.batch),
     headFitTexts: headFit ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
     headFitPasses: headFit ? HEAD_FIT_PASSES : 0,
     calibrationTexts: measures(options) ? Math.min(texts, CALIBRATION_TEXTS) : 0,
