@@ -1,4 +1,5 @@
 /** The report as one page that opens from disk: tables and plots, no script, no network. */
+import { brief } from '../report/figures.js';
 import { element, page, type Markup } from '../report/html.js';
 import { STYLE } from '../report/style.js';
 import { tableOf } from '../report/tables.js';
@@ -10,8 +11,8 @@ function section({ title, text, tables, groups, comparisons }: Section): Markup 
   return element(
     'section',
     {},
-    element('h2', {}, title),
-    ...text.map((paragraph) => element('p', {}, paragraph)),
+    element('h2', {}, brief(title, 200)),
+    ...text.map((paragraph) => element('p', {}, brief(paragraph, 2000))),
     ...(groups.length > 0 ? [scorePlot(groups)] : []),
     ...(comparisons.length > 0 ? [differencePlot(comparisons)] : []),
     ...(groups.length > 1 ? [costPlot(groups)] : []),
@@ -29,7 +30,7 @@ function shares(groups: readonly Group[]): Markup[] {
       element(
         'section',
         {},
-        element('h2', {}, `${data} by share${bias}`),
+        element('h2', {}, `${brief(data, 200)} by share${bias}`),
         sharePlot(groups.filter((group) => group.data === data).filter(of(bias))),
       ),
     ),
@@ -43,8 +44,8 @@ export function htmlOf(title: string, about: string, sections: readonly Section[
   return page(
     title,
     STYLE,
-    element('h1', {}, title),
-    ...(about === '' ? [] : [element('p', {}, about)]),
+    element('h1', {}, brief(title, 200)),
+    ...(about === '' ? [] : [element('p', {}, brief(about, 2000))]),
     ...shares(groups),
     ...sections.map(section),
   );

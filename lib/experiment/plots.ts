@@ -93,7 +93,7 @@ export function costPlot(groups: readonly Group[]): Markup {
     const [px, py] = [x.at(cost(group)), y.at(mean(group))];
     // Names to the left of points in the right half stay inside the plot.
     const [shift, anchor] = px > (SIDE + WIDTH) / 2 ? ([-8, 'end'] as const) : ([8, 'start'] as const);
-    const named = groups.length > NAMED ? [] : [fitted(px + shift, py - 6, anchor, group.name, WIDTH / 2)];
+    const named = groups.length > NAMED ? [] : [fitted(px + shift, Math.max(TOP, py - 6), anchor, group.name, WIDTH / 2)];
     return [element('circle', { cx: px, cy: py, r: 5, fill: colour(i) }, element('title', {}, group.name)), ...named];
   });
   const title = relative ? 'seconds, full = 1' : 'seconds';
@@ -103,7 +103,7 @@ export function costPlot(groups: readonly Group[]): Markup {
 /** A line for each name: the score by the share of the training texts. */
 export function sharePlot(groups: readonly Group[]): Markup {
   const names = [...new Set(groups.map(({ name }) => name))];
-  const left = roomFor(names) + SIDE;
+  const left = roomFor(names, WIDTH * 0.4) + SIDE;
   const x = axis([0, ...groups.map(({ share }) => share)], left, WIDTH - RIGHT);
   const y = axis(groups.map(mean), HEIGHT - AXIS, TOP);
   const lines = names.flatMap((name, i) => {

@@ -1,6 +1,6 @@
 /** What is taken for what: confusion matrix, most confused pairs, scores of each class. */
 import type { Details, ReportedScores, Summary } from './data.js';
-import { counted, percent, three } from './figures.js';
+import { briefName, counted, percent, three } from './figures.js';
 import { element, type Markup } from './html.js';
 import { fitted, fitting, isDark, label, rect, shade, svg, textWidth, tip, WIDTH } from './svg.js';
 import { figure, tableOf } from './tables.js';
@@ -30,9 +30,7 @@ function matrix({ confusion }: ReportedScores, labels: readonly string[]): Marku
       const share = count / total;
       const [x, y] = [left + cell * predicted, top + cell * gold];
       const box = { fill: shade(share), class: gold === predicted ? 'edge-cell' : 'cell' };
-      const title = tip(
-        `${labels[gold]!.slice(0, 200)}, predicted ${labels[predicted]!.slice(0, 200)}: ${count} of ${total} (${percent(share)})`,
-      );
+      const title = tip(`${labels[gold]!}, predicted ${labels[predicted]!}: ${count} of ${total} (${percent(share)})`);
       const kind = [cell < 30 ? 'small' : '', isDark(share) ? 'light' : ''].join(' ').trim();
       const value = counted(count);
       const number =
@@ -100,11 +98,11 @@ const bar = (value: number): Markup =>
     rect(0, 1, Number((60 * value).toFixed(1)), 8, { fill: '#0072b2' }),
   );
 
-function perClass(scores: ReportedScores, validation: ReportedScores | null): Markup {
+function perClass(scores: ReportedScores, labels: readonly string[], validation: ReportedScores | null): Markup {
   const rows = scores.perClass
-    .map((row, i) => ({ ...row, before: validation?.perClass[i]?.f1 }))
+    .map((row, i) => ({ ...row, name: labels[i]!, before: validation?.perClass[i]?.f1 }))
     .toSorted((a, b) => a.f1 - b.f1)
-    .map(({ label: name, precision, recall, f1, support, predicted, before }) => [
+    .map(({ name, precision, recall, f1, support, predicted, before }) => [
       name,
       bar(f1),
       three(f1),
@@ -120,7 +118,7 @@ function perClass(scores: ReportedScores, validation: ReportedScores | null): Ma
 
 export function classesSection(summary: Summary, details: Details): Markup {
   const scores = scoredOf(summary, details);
-  const { labels } = summary;
+  const labels = summary.labels.map(briefName);
   const drawn = labels.length <= MATRIX_CLASSES;
   const caption = `A row for each gold label, a column for each predicted one; shaded by the share of the row, white 0, dark 1.`;
   return element(
@@ -131,6 +129,6 @@ export function classesSection(summary: Summary, details: Details): Markup {
     ...(drawn ? [figure(matrix(scores, labels), caption)] : []),
     ...(labels.length > 3 ? pairs(scores, labels, drawn ? PAIRS.beside : PAIRS.alone) : []),
     element('h3', {}, 'Each class, the worst first'),
-    perClass(scores, details.scored === 'test' ? summary.metrics.validation : null),
+    perClass(scores, labels, details.scored === 'test' ? summary.metrics.validation : null),
   );
 }

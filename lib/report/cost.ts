@@ -1,6 +1,6 @@
 /** Where the time went, what was predicted, and memory. */
 import type { Details, Summary } from './data.js';
-import { counted, mebibytes, percent, seconds, two } from './figures.js';
+import { briefName, counted, mebibytes, percent, seconds, two } from './figures.js';
 import { element, type Markup } from './html.js';
 import { colour, fitted, label, rect, ROW, svg, WIDTH } from './svg.js';
 import { figure, tableOf, type Cell } from './tables.js';
@@ -33,7 +33,7 @@ function stageBars({ metrics }: Summary): Markup {
   }));
   return figure(
     bars('seconds by stage', rows),
-    `${seconds(total)} in all on ${metrics.isa}, ${metrics.threads} ${metrics.threads === 1 ? 'thread' : 'threads'}; a resumed run adds up all its processes.`,
+    `${seconds(total)} in all on ${briefName(metrics.isa)}, ${metrics.threads} ${metrics.threads === 1 ? 'thread' : 'threads'}; a resumed run adds up all its processes.`,
   );
 }
 

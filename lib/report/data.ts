@@ -115,7 +115,7 @@ const axis = z.strictObject({ low: number, high: number });
 
 const units = z.strictObject({
   /** Form of the index of dispersion, as the option names it. */
-  dispersion: z.string(),
+  dispersion: z.enum(['norm', 'ratio', 'feature']),
   /** By layer: score (percentile within the kind), dispersion and gradient norm of every attention group. */
   groups: z.strictObject({ score: layered, dispersion: layered, gradient: layered }),
   neurons: z.strictObject({

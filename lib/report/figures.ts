@@ -14,5 +14,11 @@ export function seconds(value: number): string {
   return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** The beginning, and an ellipsis where there is more; a surrogate pair is not torn. */
+export const brief = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most).replace(/[\ud800-\udbff]$/, '')}…`;
+/** Names of others, which may be as long as a book: as much as tells them apart. */
+export const briefName = (name: string): string => brief(name, 100);
+
 /** Of a path, of any system. */
 export const lastPart = (path: string): string => path.split(/[/\\]/).findLast((part) => part !== '') ?? path;

@@ -45,7 +45,7 @@ export function page(title: string, style: string, ...body: Content[]): string {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width">
-${element('title', {}, title).source}
+${element('title', {}, title.slice(0, 200)).source}
 <style>${style}</style>
 </head>
 <body>

@@ -1,6 +1,6 @@
 /** The mistakes that the model was surest of: often labels worth a second look. */
 import type { Details, Summary } from './data.js';
-import { counted, percent, three } from './figures.js';
+import { briefName, counted, percent, three } from './figures.js';
 import { element, type Markup } from './html.js';
 import { scoredOf } from './classes.js';
 import { tableOf } from './tables.js';
@@ -10,7 +10,7 @@ export function mistakesSection(summary: Summary, details: Details): Markup[] {
   if (mistakes.length === 0) return [];
   const { rows, accuracy } = scoredOf(summary, details);
   const wrong = Math.round(rows * (1 - accuracy));
-  const name = (id: number) => summary.labels[id] ?? String(id);
+  const name = (id: number) => briefName(summary.labels[id] ?? String(id));
   const table = tableOf({
     head: ['row', 'text', 'gold', 'predicted', 'confidence', 'of gold'],
     rows: mistakes.map(({ row, text, gold, predicted, confidence, goldProbability }) => [

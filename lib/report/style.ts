@@ -14,8 +14,7 @@ th, td { padding: .25rem .7rem; text-align: right; vertical-align: top; border-b
 th { vertical-align: bottom; border-bottom-color: #999; font-weight: 600; white-space: normal }
 th:not(.words) { overflow-wrap: normal; min-width: min-content }
 th:first-child, td:first-child { padding-left: 0 }
-.words { text-align: left; white-space: normal; unicode-bidi: isolate; overflow-wrap: anywhere; min-width: 6rem; max-width: 26rem; overflow: clip }
-td.words { min-width: 0 }
+.words { text-align: left; white-space: normal; unicode-bidi: isolate; overflow-wrap: anywhere; min-width: 7rem; max-width: 26rem; overflow: clip }
 mark { background: #fff0b3; color: inherit; padding: 0 .1em }
 dl { display: flex; flex-wrap: wrap; gap: .5rem 2.25rem; margin: 1.25rem 0 }
 dt { color: #555; font-size: .8125rem }

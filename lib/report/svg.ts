@@ -96,11 +96,12 @@ export const label = (x: number, y: number, anchor: Anchor, value: string, ...mo
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f000}-\u{3fffd}]/u;
 /** Drawn over the character before them. */
 const MARK = /\p{Mark}/u;
-/** Of one character, on average, at the plots' 12 pixels; names are of this program's users, not of its typographer. */
+/** Of a character at the plots' 12 pixels, in the wider one of the usual fonts. */
 const characterWidth = (character: string): number => {
   if (MARK.test(character)) return 0;
-  if (WIDE.test(character)) return 12.5;
-  return /[A-ZMWmw@%]/.test(character) ? 8.4 : 6.3;
+  if (WIDE.test(character) || /[MW@%m…]/.test(character)) return 12.5;
+  if (/[A-Zw+<>=~#&]/.test(character)) return 9.5;
+  return /[ijlI.,:;'!|[\]()]/.test(character) ? 5 : 7.6;
 };
 
 /** Marks on one character that are kept: any language's, and not a tower. */
@@ -124,7 +125,7 @@ export function fitting(text: string, room: number): string {
   for (const character of whole) {
     width += characterWidth(character);
     if (width > room) {
-      while (kept !== '' && textWidth(kept) > room - 10) kept = Array.from(kept).slice(0, -1).join('');
+      while (kept !== '' && textWidth(kept) > room - 12.5) kept = Array.from(kept).slice(0, -1).join('');
       return `${kept}…`;
     }
     kept += character;
@@ -135,7 +136,7 @@ export function fitting(text: string, room: number): string {
 /** A name cut to its room, whole under the pointer. */
 export function fitted(x: number, y: number, anchor: Anchor, value: string, room: number): Markup {
   const shown = fitting(value, room);
-  return shown === drawn(value) ? label(x, y, anchor, value) : label(x, y, anchor, shown, tip(value.slice(0, 1000)));
+  return label(x, y, anchor, shown, ...(shown === value ? [] : [tip(value.slice(0, 1000))]));
 }
 
 /** Room for names on the left, of `most` at most. */

@@ -1,4 +1,5 @@
 /** Tables of a page. */
+import { brief } from './figures.js';
 import { element, type Markup } from './html.js';
 
 export type Cell = Markup | string | number;
@@ -11,18 +12,28 @@ export interface Table {
   words?: readonly number[];
 }
 
+/** UTF-16 units that a cell, and the head of a column, shows of a longer text. */
+const CELL = 600;
+const HEAD = 60;
+
 export function tableOf({ head, rows, words = [0] }: Table): Markup {
-  const row = (kind: 'td' | 'th', cells: readonly Cell[]) =>
+  const row = (kind: 'td' | 'th', cells: readonly Cell[], most: number) =>
     element(
       'tr',
       {},
-      ...cells.map((cell, column) => element(kind, words.includes(column) ? { class: 'words' } : {}, cell)),
+      ...cells.map((cell, column) =>
+        element(
+          kind,
+          words.includes(column) ? { class: 'words' } : {},
+          typeof cell === 'string' ? brief(cell, most) : cell,
+        ),
+      ),
     );
   const table = element(
     'table',
     {},
-    element('thead', {}, row('th', head)),
-    element('tbody', {}, ...rows.map((cells) => row('td', cells))),
+    element('thead', {}, row('th', head, HEAD)),
+    element('tbody', {}, ...rows.map((cells) => row('td', cells, CELL))),
   );
   return element('div', { class: 'scroll' }, table);
 }

@@ -1,6 +1,6 @@
 /** What mining did to the texts: the new tokens, and lengths before and after merging. */
 import type { Details, Summary } from './data.js';
-import { counted, orDash, percent, two } from './figures.js';
+import { brief, briefName, counted, orDash, percent, two } from './figures.js';
 import { element, type Markup } from './html.js';
 import { across, along, axisOf, AXIS, axis, colour, dot, label, rect, RIGHT, svg, ticks, tip, WIDTH } from './svg.js';
 import { figure, tableOf, type Cell } from './tables.js';
@@ -41,18 +41,26 @@ function histogram({ lengths }: Details, merging: boolean): Markup {
 
 const round = (value: number) => Number(value.toFixed(2));
 
+const contextOf = ({ before, phrase, after }: NonNullable<Details['examples'][number]>) => [
+  brief(before, 100),
+  element('mark', {}, brief(phrase, 200)),
+  brief(after, 100),
+];
+
 function tokensTable({ tokens }: Summary, { examples }: Details): Markup {
   const rows = examples.map((example, i): Cell[] => {
     const { phrase, support, uses, pplU, saved, association } = tokens[i]!;
     const told = association !== null && association.q <= Q_SHOWN && association.share > association.base;
     return [
-      phrase,
+      briefName(phrase),
       counted(support),
       counted(uses),
       orDash(pplU, two),
       counted(saved),
-      ...(told ? [association.label, percent(association.share, 0), percent(association.base, 0)] : ['', '', '']),
-      example === null ? '' : element('span', {}, example.before, element('mark', {}, example.phrase), example.after),
+      ...(told
+        ? [briefName(association.label), percent(association.share, 0), percent(association.base, 0)]
+        : ['', '', '']),
+      example === null ? '' : element('span', {}, ...contextOf(example)),
     ];
   });
   return tableOf({

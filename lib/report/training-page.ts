@@ -3,7 +3,7 @@ import { classesSection, scoredOf } from './classes.js';
 import { costSection } from './cost.js';
 import { learningSection } from './curves.js';
 import type { Details, Summary } from './data.js';
-import { counted, lastPart, percent, seconds, three, two } from './figures.js';
+import { brief, briefName, counted, lastPart, percent, seconds, three, two } from './figures.js';
 import { element, page, type Markup } from './html.js';
 import { mistakesSection } from './mistakes.js';
 import { runSection } from './run-section.js';
@@ -21,7 +21,7 @@ function header(summary: Summary, details: Details, title: string): Markup[] {
     element(
       'p',
       { class: 'note' },
-      `${labels.length} labels; ${counted(rows.train)} training, ${counted(rows.validation)} validation and ${counted(rows.test)} test texts; seed ${metrics.seed}; adaptune ${summary.adaptune}`,
+      `${labels.length} labels; ${counted(rows.train)} training, ${counted(rows.validation)} validation and ${counted(rows.test)} test texts; seed ${metrics.seed}; adaptune ${briefName(summary.adaptune)}`,
     ),
     highlights([
       [`macro-F1, ${details.scored}`, three(scores.macroF1)],
@@ -31,13 +31,13 @@ function header(summary: Summary, details: Details, title: string): Markup[] {
       ['predicted cost, full = 1', two(metrics.predicted_cost)],
       ['training steps', seconds(metrics.train_s)],
     ]),
-    ...metrics.notes.map((note) => element('p', { class: 'note' }, `Note: ${note}`)),
+    ...metrics.notes.map((note) => element('p', { class: 'note' }, `Note: ${brief(note, 600)}`)),
   ];
 }
 
 export function trainingPage(summary: Summary, details: Details): string {
   const { metrics } = summary;
-  const title = `${metrics.method} on ${lastPart(metrics.model)}`;
+  const title = `${briefName(metrics.method)} on ${briefName(lastPart(metrics.model))}`;
   return page(
     `${title}: training report`,
     STYLE,

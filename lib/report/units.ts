@@ -1,6 +1,6 @@
 /** What trained: a map of the units, what their scores are made of, and how steady the selection is. */
 import type { Details, ReportedUnits, Summary } from './data.js';
-import { counted, orDash, percent, two } from './figures.js';
+import { briefName, counted, orDash, percent, two } from './figures.js';
 import { element, type Markup } from './html.js';
 import { isDark, label, rect, ROW, shade, svg, tip, WIDTH } from './svg.js';
 import { figure, tableOf, type Cell } from './tables.js';
@@ -121,7 +121,7 @@ function trainedText({ plan, metrics, tokens }: Summary): string {
   const rows = tokens.length > 0 ? `, the rows of ${counted(tokens.length)} new tokens in their phase,` : '';
   const layers = plan.layers.length;
   const how = lora
-    ? `low-rank adapters (rank ${lora.rank}, alpha ${lora.alpha}, dropout ${lora.dropout}) on ${lora.targets.join(', ')} of every layer, now part of the weights`
+    ? `low-rank adapters (rank ${lora.rank}, alpha ${lora.alpha}, dropout ${lora.dropout}) on ${briefName(lora.targets.join(', '))} of every layer, now part of the weights`
     : metrics.encoder_trainable === 0
       ? 'nothing of the encoder'
       : metrics.encoder_trainable === metrics.encoder_parameters
