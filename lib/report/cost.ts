@@ -108,7 +108,7 @@ export function costSection(summary: Summary, details: Details): Markup {
     element(
       'p',
       { class: 'note' },
-      'Predicted from counts of operations, in parts of the cost of full finetuning on the same texts and epochs. Shares compare the two without such a run.',
+      'Predicted from counts of operations and the time that each kind takes, in parts of the cost of full finetuning on the same texts and epochs. Shares compare the two without such a run.',
     ),
     predictedTable(summary, details),
     memoryTable(summary, details),
