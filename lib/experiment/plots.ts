@@ -93,7 +93,8 @@ export function costPlot(groups: readonly Group[]): Markup {
     const [px, py] = [x.at(cost(group)), y.at(mean(group))];
     // Names to the left of points in the right half stay inside the plot.
     const [shift, anchor] = px > (SIDE + WIDTH) / 2 ? ([-8, 'end'] as const) : ([8, 'start'] as const);
-    const named = groups.length > NAMED ? [] : [fitted(px + shift, Math.max(TOP, py - 6), anchor, group.name, WIDTH / 2)];
+    const named =
+      groups.length > NAMED ? [] : [fitted(px + shift, Math.max(TOP, py - 6), anchor, group.name, WIDTH / 2)];
     return [element('circle', { cx: px, cy: py, r: 5, fill: colour(i) }, element('title', {}, group.name)), ...named];
   });
   const title = relative ? 'seconds, full = 1' : 'seconds';
