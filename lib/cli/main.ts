@@ -3,7 +3,6 @@
 import { AdaptuneError } from '../errors.js';
 import type { OptionTable } from '../util/options.js';
 import { suggest } from '../util/options.js';
-import { packageVersion } from '../util/version.js';
 import type { CommandSpec } from './command.js';
 import { report, watchStreams } from './output.js';
 
@@ -74,6 +73,7 @@ async function main(argv: string[]): Promise<number> {
     return 2;
   }
   if (name === '--version' || name === '-V') {
+    const { packageVersion } = await import('../util/version.js');
     process.stdout.write(`${packageVersion()}\n`);
     return 0;
   }

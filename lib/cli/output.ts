@@ -2,7 +2,6 @@
  * What the command line prints. People read stderr (progress) and stdout (results); with --json stdout carries exactly one
  * JSON object and everything else goes to stderr. Nothing here ends the process: a pipe would be cut at 64 KiB.
  */
-import { once } from 'node:events';
 import { AdaptuneError, ERRORS, type ErrorCode } from '../errors.js';
 import { escapeControls } from '../util/terminal.js';
 import { INTERRUPTED } from './interrupts.js';
@@ -30,7 +29,7 @@ export function say(text: string): void {
 /** Says it, and waits for a slow reader: what he has not taken yet must not pile up. */
 export async function sayPaced(text: string): Promise<void> {
   say(text);
-  if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+  if (process.stdout.writableNeedDrain) await new Promise((resolve) => process.stdout.once('drain', resolve));
 }
 
 export function note(text: string): void {

@@ -34,7 +34,7 @@ export async function mineSequences(
   const database = buildDatabase(flat, minSupport, maxGap !== Infinity);
   const collector = new Collector(resolved, flat.count);
   const tasks = Tasks.of(database, minSupport);
-  const search = openSearch(database, resolved, collector, tasks);
+  const search = await openSearch(database, resolved, collector, tasks);
   let workers: Workers | null = null;
   const report = (): void => {
     tasks.threshold = collector.threshold;

@@ -1,7 +1,4 @@
-import { BideSearch } from './bide.js';
 import type { SequenceDatabase } from './database.js';
-import { GapSearch } from './gap-bide.js';
-import { NgramSearch } from './ngram.js';
 import type { Search, Sink } from './search.js';
 import type { Tasks } from './tasks.js';
 
@@ -10,13 +7,14 @@ export interface SearchBounds {
   maxPattern: number;
 }
 
-export function openSearch(
+/** Loads only the search that is asked for. */
+export async function openSearch(
   database: SequenceDatabase,
   { maxGap, maxPattern }: SearchBounds,
   sink: Sink,
   tasks: Tasks,
-): Search {
-  if (maxGap === 0) return new NgramSearch(database, maxPattern, sink, tasks);
-  if (maxGap === Infinity) return new BideSearch(database, maxPattern, sink, tasks);
-  return new GapSearch(database, maxPattern, sink, tasks, maxGap);
+): Promise<Search> {
+  if (maxGap === 0) return new (await import('./ngram.js')).NgramSearch(database, maxPattern, sink, tasks);
+  if (maxGap === Infinity) return new (await import('./bide.js')).BideSearch(database, maxPattern, sink, tasks);
+  return new (await import('./gap-bide.js')).GapSearch(database, maxPattern, sink, tasks, maxGap);
 }

@@ -15,7 +15,7 @@ export interface WorkerJob {
 
 export type WorkerReport = { patterns: Int32Array<ArrayBuffer> } | { visited: number[] };
 
-function work({ database, bounds, tasks: shared }: WorkerJob, port: MessagePort): void {
+async function work({ database, bounds, tasks: shared }: WorkerJob, port: MessagePort): Promise<void> {
   const post = (report: WorkerReport, transfer: ArrayBuffer[] = []): void => port.postMessage(report, transfer);
   const tasks = Tasks.join(shared, database);
   const packer = new PatternPacker();
@@ -25,7 +25,7 @@ function work({ database, bounds, tasks: shared }: WorkerJob, port: MessagePort)
     },
     add: (items, support) => packer.add(items, support),
   };
-  const search = openSearch(database, bounds, sink, tasks);
+  const search = await openSearch(database, bounds, sink, tasks);
   for (let finished = false; !finished && !tasks.stopped;) {
     finished = search.advance(performance.now() + SLICE_MS);
     if (packer.isEmpty) continue;
@@ -35,4 +35,4 @@ function work({ database, bounds, tasks: shared }: WorkerJob, port: MessagePort)
   post({ visited: search.visited });
 }
 
-if (parentPort) work(workerData as WorkerJob, parentPort);
+if (parentPort) await work(workerData as WorkerJob, parentPort);

@@ -1,14 +1,16 @@
 /** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
-import { LARGEST_GAP } from '../model/gapped-match.js';
 import { ADAPTER_TARGETS } from '../native/adapters.js';
 import { METHOD_NAMES, methodOf, type MethodRow } from '../select/methods.js';
 import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
 import { checkTypes, type LabelledTexts } from './labelled-texts.js';
 import { PRESET_NAMES, PRESETS, presetsText } from './presets.js';
+import { CORPUS_OPTIONS, TEXT_OPTIONS, THREAD_OPTIONS, TOKEN_OPTIONS } from './mine-options.js';
 
-const list = new Intl.ListFormat('en');
+/** "a, b, and c". Without Intl, whose first use takes 12 ms and 6 MiB of each command. */
+const listed = (names: readonly string[]): string =>
+  names.length < 3 ? names.join(' and ') : `${names.slice(0, -1).join(', ')}, and ${names.at(-1)}`;
 const methodsWhere = (holds: (row: MethodRow) => boolean): string =>
-  list.format(METHOD_NAMES.filter((method) => holds(methodOf(method))));
+  listed(METHOD_NAMES.filter((method) => holds(methodOf(method))));
 
 /** "1e-3, from hidden size 768 on 3e-4, for adapt and random; ..." */
 function defaultRatesText(): string {
@@ -23,18 +25,7 @@ function defaultRatesText(): string {
 
 export const TRAIN_OPTIONS = {
   ...grouped('Data and output', {
-    model: {
-      type: 'string',
-      required: true,
-      value: 'DIR',
-      help: 'Folder of a Hugging Face BERT encoder (config.json, model.safetensors, tokenizer.json), or scratch:tiny|mini|small for random weights.',
-    },
-    train: {
-      type: 'path',
-      required: true,
-      value: 'FILE',
-      help: 'Training texts and labels: JSONL, or CSV or TSV with a header row; UTF-8.',
-    },
+    ...CORPUS_OPTIONS,
     out: {
       type: 'path',
       required: true,
@@ -47,13 +38,7 @@ export const TRAIN_OPTIONS = {
       help: 'Validation texts. Without it, a stratified tenth of the training texts.',
     },
     test: { type: 'path', value: 'FILE', help: 'Test texts, scored once at the end.' },
-    unlabelled: {
-      type: 'path',
-      value: 'FILE',
-      help: 'More texts of the domain, without labels, used for mining only.',
-    },
-    text: { type: 'string', default: 'text', value: 'NAME', help: 'Column with the text.' },
-    label: { type: 'string', default: 'label', value: 'NAME', help: 'Column with the label.' },
+    ...TEXT_OPTIONS,
   }),
   ...grouped('Method', {
     preset: {
@@ -148,74 +133,7 @@ export const TRAIN_OPTIONS = {
       value: 'auto|N',
       help: `Number of mined tokens. Default: auto for ${methodsWhere((row) => row.newTokens === 'auto')}, 0 for the others.`,
     },
-    tokens: {
-      type: 'path',
-      value: 'FILE',
-      help: 'Phrases to add instead of mining them: one a line, or an edited report of `adaptune mine`.',
-    },
-    minSupport: {
-      type: 'support',
-      default: 5,
-      value: 'N|0.x',
-      help: 'Unique texts that must contain a pattern: a count (5) or a fraction (0.01).',
-    },
-    maxPattern: {
-      type: 'integer',
-      min: 2,
-      max: 32,
-      default: 7,
-      value: 'N',
-      help: 'Longest pattern, in words.',
-    },
-    minUses: {
-      type: 'integer',
-      min: 1,
-      max: 1_000_000,
-      default: 10,
-      value: 'N',
-      help: 'Occurrences after merging that a new token needs.',
-    },
-    pplMax: {
-      type: 'number',
-      min: 0,
-      max: 1000,
-      above: true,
-      default: 0.3,
-      value: 'X',
-      help: 'Largest unigram-normalized perplexity of a new token; lower keeps only words that belong together.',
-    },
-    gapped: {
-      type: 'choice',
-      choices: ['off', 'first', 'insert'],
-      default: 'off',
-      help: 'Patterns with other words between theirs become tokens too, as far as phrases leave room. first: the token stands for its words, at the first of them. insert: it is put before them.',
-    },
-    maxGap: {
-      type: 'integer',
-      min: 1,
-      max: LARGEST_GAP,
-      default: 3,
-      value: 'N',
-      help: 'Words allowed between neighbours of a gapped pattern.',
-    },
-    singleWords: {
-      type: 'boolean',
-      default: false,
-      help: 'Single words of several pieces may be tokens too; longer words that begin with one are then cut after it.',
-    },
-    rank: {
-      type: 'choice',
-      choices: ['telling', 'saved'],
-      default: 'telling',
-      help: 'Which tokens stand first, and stay under a limit. telling: terms of the subject that go with a label. saved: what saves most pieces.',
-    },
-    stopWords: { type: 'path', value: 'FILE', help: 'Stop words, one a line, instead of the built-in list.' },
-    protect: {
-      type: 'list',
-      default: ['<<', '>>', '[[', ']]'],
-      value: 'STRINGS',
-      help: 'Markers that no pattern contains or spans, separated by spaces.',
-    },
+    ...TOKEN_OPTIONS,
     init: {
       type: 'choice',
       choices: ['mean', 'random', 'noisy-mean'],
@@ -356,13 +274,7 @@ export const TRAIN_OPTIONS = {
     },
     resume: { type: 'boolean', default: false, help: 'Continue the unfinished run in --out.' },
     device: { type: 'choice', choices: ['auto', 'cpu'], default: 'auto', help: 'Where to compute.' },
-    threads: {
-      type: 'integer',
-      min: 1,
-      max: 256,
-      value: 'N',
-      help: 'Threads. Default: what CPU quota and affinity allow.',
-    },
+    ...THREAD_OPTIONS,
   }),
 } satisfies OptionTable;
 

@@ -27,7 +27,6 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { AdaptuneError } from '../errors.js';
 import { record, through } from './faults.js';
 import { isAbandoned, placeOf, temporaryName } from './temporary.js';
-import { invalidUtf8At } from './utf8.js';
 
 export { operationCount, setFaultPlan, setRecorder } from './faults.js';
 export type { FaultPlan, Operation, Recorded } from './faults.js';
@@ -156,6 +155,7 @@ export async function readText(path: string, options: { limit?: number } = {}): 
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
+    const { invalidUtf8At } = await import('./utf8.js');
     throw new AdaptuneError('E_FILE', `${path}: expected UTF-8 text, came other bytes at byte ${invalidUtf8At(bytes)}`);
   }
 }

@@ -2,7 +2,6 @@
  * Options as data: one table per command, from which types, defaults, checks, `--help` and the keys of configuration files
  * are derived. A value is checked the same way wherever it comes from; the text of a flag is turned into a value first.
  */
-import { createRequire } from 'node:module';
 import type * as Levenshtein from 'fastest-levenshtein';
 import { AdaptuneError, type ErrorCode } from '../errors.js';
 
@@ -80,6 +79,7 @@ export const camel = (flag: string): string => flag.replace(/-([a-z])/g, (_, c: 
 /** The name that was probably meant, or null when none is near. */
 export function suggest(name: string, names: readonly string[]): string | null {
   // Only for somebody who mistyped, so not loaded with every command.
+  const { createRequire } = process.getBuiltinModule('node:module');
   const { distance } = createRequire(import.meta.url)('fastest-levenshtein') as typeof Levenshtein;
   const near = names.map((known) => ({ known, far: distance(name.toLowerCase(), known.toLowerCase()) }));
   const best = near.reduce((a, b) => (b.far < a.far ? b : a), { known: '', far: Infinity });

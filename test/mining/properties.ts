@@ -79,20 +79,22 @@ export const hundredsProperty = fc.asyncProperty(
 );
 
 /** Several searches on the same tasks, one pattern at a time in any order: what threads do. */
-export const turnsProperty = fc.property(
+export const turnsProperty = fc.asyncProperty(
   rowsOf(0),
   fc.constantFrom(0, 2, Infinity),
   fc.constantFrom(2, Infinity),
   fc.constantFrom(3, Infinity),
   fc.array(fc.nat(2), { minLength: 1 }),
-  (rows, maxGap, maxPattern, topK, turns) => {
+  async (rows, maxGap, maxPattern, topK, turns) => {
     const sequences = sequencesOf(rows);
     const limits = { minSupport: 1, maxPatterns: Infinity, topK };
     const database = buildDatabase(FlatSequences.of(sequences), 1, true);
     const collector = new Collector(limits, rows.length);
     const tasks = Tasks.of(database, 1);
     const ended = new Set<Search>();
-    const searches = [0, 1, 2].map(() => openSearch(database, { maxGap, maxPattern }, collector, tasks));
+    const searches = await Promise.all(
+      [0, 1, 2].map(() => openSearch(database, { maxGap, maxPattern }, collector, tasks)),
+    );
     // One pattern at a time, in the given order of turns.
     for (let turn = 0; ended.size < searches.length; turn++) {
       const left = searches.filter((search) => !ended.has(search));

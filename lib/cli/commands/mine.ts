@@ -6,7 +6,6 @@ import { parseSpmfBytes, spmfChunks } from '../../mining/spmf.js';
 import { LARGEST_GAP } from '../../model/gapped-match.js';
 import { MINE_OPTIONS } from '../../train/mine-options.js';
 import type { MineTokensResult } from '../../train/mine.js';
-import { TRAIN_OPTIONS } from '../../train/options.js';
 import { readBytes, writeAtomic } from '../../util/files.js';
 import { grouped, type OptionTable, type ResolvedOf } from '../../util/options.js';
 import type { CommandSpec, Invocation } from '../command.js';
@@ -54,7 +53,7 @@ const OPTIONS = {
       min: 1,
       max: 1_000_000,
       value: 'N',
-      help: `Longest pattern. Default: ${TRAIN_OPTIONS.maxPattern.default} words for texts, none for --spmf.`,
+      help: `Longest pattern. Default: ${MINE_OPTIONS.maxPattern.default} words for texts, none for --spmf.`,
     },
     maxGap: {
       type: 'integer',
@@ -62,7 +61,7 @@ const OPTIONS = {
       max: 1_000_000,
       words: ['inf'],
       value: 'N|inf',
-      help: `Words, or items, allowed between neighbours of a pattern. Default: ${TRAIN_OPTIONS.maxGap.default} with --gapped, inf for --spmf.`,
+      help: `Words, or items, allowed between neighbours of a pattern. Default: ${MINE_OPTIONS.maxGap.default} with --gapped, inf for --spmf.`,
     },
   }),
   ...grouped('Integer sequences instead of texts', {
