@@ -4,7 +4,7 @@ import { AdaptuneError } from '../errors.js';
 import type { OptionTable } from '../util/options.js';
 import { suggest } from '../util/options.js';
 import type { CommandSpec } from './command.js';
-import { report, watchStreams } from './output.js';
+import { end, report, watchStreams } from './output.js';
 
 interface Entry {
   summary: string;
@@ -88,7 +88,8 @@ async function main(argv: string[]): Promise<number> {
 }
 
 watchStreams();
-// Never process.exit after output: a pipe would be cut at 64 KiB.
+// No process.exit here: a pipe would be cut at 64 KiB.
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) =>
   report(error, process.argv.includes('--json')),
 );
+end();

@@ -1,6 +1,6 @@
 /**
  * What the command line prints. People read stderr (progress) and stdout (results); with --json stdout carries exactly one
- * JSON object and everything else goes to stderr. Nothing here ends the process: a pipe would be cut at 64 KiB.
+ * JSON object and everything else goes to stderr. Nothing ends the process while output is left: a pipe would be cut at 64 KiB.
  */
 import { AdaptuneError, ERRORS, type ErrorCode } from '../errors.js';
 import { escapeControls } from '../util/terminal.js';
@@ -18,6 +18,21 @@ export function watchStreams(): void {
     process.exit(
       report(new AdaptuneError('E_FILE', `standard output: expected to be writable, came ${error.message}`), false),
     );
+  });
+}
+
+let nothingLeft = false;
+
+/** Said by a command after which there is nothing to be torn down, no addon and no thread: `end` need not wait for it. */
+export function leaveNothing(): void {
+  nothingLeft = true;
+}
+
+/** Ends the process at once if it can, 7 ms before it would end by itself; not before everything is written and errors of that are told. */
+export function end(): void {
+  if (!nothingLeft) return;
+  setImmediate(() => {
+    if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
   });
 }
 

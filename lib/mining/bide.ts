@@ -1,4 +1,3 @@
-import { Pairs } from './pairs.js';
 import { ENTRY, Periods } from './periods.js';
 import { type Frame, HEADER, Search } from './search.js';
 
@@ -23,7 +22,6 @@ export class BideSearch extends Search {
   private readonly entries = new Int32Array(this.database.count);
   /** Entries of a sibling in which it follows the pattern; one more, for it is written before that is known. */
   private readonly found = new Int32Array(this.database.count + 1);
-  private readonly pairs = new Pairs(this.database, this.tally, this.sink);
   private readonly periods = new Periods(this.database);
   /** Whether the pattern visited last has an item in some maximum period of every sequence. */
   private absorbed = false;
@@ -49,15 +47,7 @@ export class BideSearch extends Search {
   }
 
   protected override extend(frame: Frame, parent: Frame | null): void {
-    const { pairs, tally } = this;
-    const item = this.prefix[this.prefix.length - 1]!;
-    if (parent === null) {
-      pairs.count(item);
-      if (this.branch(frame, tally.support, ENTRY)) this.placeSuffixes(frame);
-      return;
-    }
-    const row = pairs.row(item);
-    const { arena, ends, entries } = this;
+    const { arena, ends, entries, tally } = this;
     const { starts } = this.database;
     let suffixes = 0;
     for (let k = frame.begin; k < frame.end; k += ENTRY) {
@@ -67,8 +57,8 @@ export class BideSearch extends Search {
       entries[sequence] = k;
       suffixes += starts[sequence + 1]! - end;
     }
-    if (this.siblingSupport(parent, row) < ITEM_COST * suffixes) {
-      this.countSiblings(parent, row);
+    if (parent !== null && parent.childSupport < ITEM_COST * suffixes) {
+      this.countSiblings(parent);
       if (this.branch(frame, tally.support, ENTRY)) this.placeSiblings(parent);
     } else {
       this.countSuffixes(frame);
@@ -92,26 +82,11 @@ export class BideSearch extends Search {
     return this.absorbed;
   }
 
-  /** Entries of the siblings that can follow the pattern often enough, whose last item has this row of pairs. */
-  private siblingSupport(parent: Frame, row: number): number {
-    const { arena } = this;
-    const { bits } = this.pairs;
-    let sum = 0;
-    for (let header = parent.first; header < parent.last; header += HEADER) {
-      const item = arena[header]!;
-      if (((bits[row + (item >>> 5)]! >>> (item & 31)) & 1) === 1) sum += arena[header + 1]!;
-    }
-    return sum;
-  }
-
-  /** Counts these siblings; of those that turn out to be infrequent only a part. */
-  private countSiblings(parent: Frame, row: number): void {
+  /** Counts the siblings that follow the pattern; of those that cannot be frequent only a part. */
+  private countSiblings(parent: Frame): void {
     const { arena, tally, ends } = this;
-    const { bits } = this.pairs;
     const { threshold } = this.sink;
     for (let header = parent.first; header < parent.last; header += HEADER) {
-      const item = arena[header]!;
-      if (((bits[row + (item >>> 5)]! >>> (item & 31)) & 1) === 0) continue;
       const end = arena[header + 3]!;
       let at = arena[header + 2]!;
       let count = 0;
@@ -120,7 +95,7 @@ export class BideSearch extends Search {
         // One where the last place of the sibling lies after the pattern; no branch, for it would be mispredicted.
         for (; at < stop; at += ENTRY) count += (ends[arena[at]!]! - arena[at + 2]!) >>> 31;
       }
-      if (count >= threshold) tally.set(item, count);
+      if (count >= threshold) tally.set(arena[header]!, count);
     }
   }
 

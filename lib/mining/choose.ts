@@ -1,7 +1,7 @@
 /** Candidates for new tokens, and the choice among them. */
 import { LabelTable } from './association.js';
 import { Cohesion } from './cohesion.js';
-import type { Pattern } from './collector.js';
+import type { Pattern } from './packed-patterns.js';
 import type { Corpus } from './corpus.js';
 import { countUses, eliminate } from './elimination.js';
 import { LONGEST_PHRASE, phraseText, pieceCount } from './phrase-text.js';

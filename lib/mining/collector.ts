@@ -1,22 +1,6 @@
 import { AdaptuneError } from '../errors.js';
 import type { ResolvedMiningOptions } from './options.js';
-
-export interface Pattern {
-  items: Int32Array;
-  /** Number of sequences that contain the pattern. */
-  support: number;
-}
-
-/** The output order: support descending, then items ascending, a prefix before its extensions. */
-export function comparePatterns(a: Pattern, b: Pattern): number {
-  if (a.support !== b.support) return b.support - a.support;
-  const length = Math.min(a.items.length, b.items.length);
-  for (let i = 0; i < length; i++) {
-    const difference = a.items[i]! - b.items[i]!;
-    if (difference !== 0) return difference;
-  }
-  return a.items.length - b.items.length;
-}
+import { type PatternList, PatternPacker } from './packed-patterns.js';
 
 /**
  * Keeps the patterns that can still be part of the answer and tells the search, through `threshold`, the support below which
@@ -26,7 +10,8 @@ export function comparePatterns(a: Pattern, b: Pattern): number {
 export class Collector {
   /** Least support that still matters. */
   threshold: number;
-  private kept: Pattern[] = [];
+  private readonly kept = new PatternPacker();
+  private count = 0;
   /** Number of patterns found at each support. */
   private readonly histogram: Float64Array;
   /** Patterns found with support >= threshold. */
@@ -48,9 +33,10 @@ export class Collector {
     return this.above;
   }
 
-  add(items: Int32Array, support: number): void {
+  add(items: ArrayLike<number>, support: number): void {
     if (support < this.threshold) return;
-    this.kept.push({ items, support });
+    this.kept.add(items, support);
+    this.count += 1;
     this.histogram[support] = this.at(support) + 1;
     this.above += 1;
     if (this.top) {
@@ -59,11 +45,11 @@ export class Collector {
     } else {
       while (this.above > this.limit) this.above -= this.at(this.threshold++);
     }
-    if (this.kept.length > 2 * this.above + 1024) this.kept = this.kept.filter((p) => p.support >= this.threshold);
+    if (this.count > 2 * this.above + 1024) this.count = this.kept.retain(this.threshold);
   }
 
   /** The answer, in output order. */
-  finish(): Pattern[] {
+  finish(): PatternList {
     const { minSupport, maxPatterns, topK } = this.options;
     if (!this.top && this.threshold > minSupport) {
       throw new AdaptuneError(
@@ -72,8 +58,8 @@ export class Collector {
           `support ${this.threshold} gives ${this.above}`,
       );
     }
-    const patterns = this.kept.filter((pattern) => pattern.support >= this.threshold).sort(comparePatterns);
-    return patterns.length > topK ? patterns.slice(0, topK) : patterns;
+    this.count = this.kept.retain(this.threshold);
+    return this.kept.sorted().first(topK);
   }
 
   private at(support: number): number {

@@ -39,7 +39,7 @@ export interface SequenceDatabase {
 
 const shared = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(4 * length));
 
-/** Sequences as the reader of a file leaves them: sequence s is `items[offsets[s]]` to `items[offsets[s + 1] - 1]`. */
+/** Sequences as the reader of a file leaves them, to be used up by `buildDatabase`: sequence s is `items[offsets[s]]` to `items[offsets[s + 1] - 1]`. */
 export class FlatSequences {
   constructor(
     readonly items: Int32Array,
@@ -66,7 +66,7 @@ export class FlatSequences {
 
 /** Items numbered in the order in which they come, and the number of sequences that contain each. */
 interface Census {
-  /** Number of each item, or BARRIER, sequence after sequence. */
+  /** Number of each item, or BARRIER, sequence after sequence: where the items were. */
   numbers: Int32Array;
   /** By number. */
   values: number[];
@@ -74,7 +74,7 @@ interface Census {
 }
 
 function takeCensus({ items, offsets, count: sequences }: FlatSequences): Census {
-  const numbers = new Int32Array(items.length);
+  const numbers = items;
   // Numbers by item: an array unless the largest item is far beyond their count.
   let largest = 0;
   for (let at = 0; at < items.length; at++) largest = Math.max(largest, items[at]!);

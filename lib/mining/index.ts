@@ -7,7 +7,7 @@ export {
   type ResolvedMiningOptions,
   resolveSupport,
 } from './options.js';
-export { comparePatterns, type Pattern } from './collector.js';
+export { comparePatterns, type Pattern } from './packed-patterns.js';
 export { formatSpmf, parseSpmf, spmfChunks } from './spmf.js';
 export {
   buildCorpus,

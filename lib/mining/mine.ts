@@ -1,14 +1,15 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { AdaptuneError } from '../errors.js';
-import { Collector, type Pattern } from './collector.js';
+import { Collector } from './collector.js';
 import { buildDatabase, FlatSequences } from './database.js';
 import { openSearch } from './open-search.js';
 import { type MiningOptions, resolveMiningOptions, SLICE_MS } from './options.js';
+import type { Pattern, PatternList } from './packed-patterns.js';
 import { Tasks } from './tasks.js';
 import type { Workers } from './workers.js';
 
-/** Jobs that are over before this many milliseconds never start a thread. */
-const PATIENCE_MS = 300;
+/** Jobs that are over before this many milliseconds never start a thread: it is of use some tenths of a second later. */
+const PATIENCE_MS = 600;
 
 export interface MiningResult {
   patterns: Pattern[];
@@ -21,12 +22,21 @@ export interface MiningResult {
  * @param patience Milliseconds before threads are started.
  */
 export async function mineSequences(
-  sequences: readonly Int32Array[] | FlatSequences,
+  sequences: readonly Int32Array[],
   options: MiningOptions = {},
   patience = PATIENCE_MS,
 ): Promise<MiningResult> {
+  const { patterns, visited } = await minePacked(FlatSequences.of(sequences), options, patience);
+  return { patterns: [...patterns], visited };
+}
+
+/** The same without an object for each sequence and pattern. The sequences are used up. */
+export async function minePacked(
+  flat: FlatSequences,
+  options: MiningOptions = {},
+  patience = PATIENCE_MS,
+): Promise<{ patterns: PatternList; visited: number[] }> {
   const { signal, onProgress } = options;
-  const flat = sequences instanceof FlatSequences ? sequences : FlatSequences.of(sequences);
   const resolved = resolveMiningOptions(options, flat.count);
   const { minSupport, maxGap, threads } = resolved;
   throwIfAborted(signal);

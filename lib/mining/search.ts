@@ -26,11 +26,14 @@ export interface Frame {
 export interface Sink {
   /** The least support that still matters. It may rise. */
   readonly threshold: number;
-  add(items: Int32Array, support: number): void;
+  /** `items` is copied: the array is used again. */
+  add(items: ArrayLike<number>, support: number): void;
 }
 
 /** A child's header: item, support, begin and end of its projection. */
 export const HEADER = 4;
+/** First size of the arena, in ints: four for each position, which most searches never exceed; the system gives memory as it is touched. */
+const arenaSize = (positions: number): number => Math.min(1 << 22, (1 << 12) + 4 * positions);
 
 /**
  * Depth-first search over patterns that grow at their end, with an explicit stack, so that it can stop at any pattern and let
@@ -40,13 +43,15 @@ export const HEADER = 4;
  * Subclasses say what a projection is, how it grows, and when a pattern can be extended backward.
  */
 export abstract class Search {
-  protected arena = new Int32Array(1 << 12);
+  protected arena: Int32Array;
   protected readonly tally: Tally;
   protected readonly marks: Marks;
   /** Dense items of the pattern being visited. */
   protected readonly prefix: number[] = [];
   /** Patterns visited, by length; all frequent patterns when no subtree was pruned. */
   readonly visited: number[] = [];
+  /** The pattern on its way to the sink. */
+  private readonly pattern: number[] = [];
   private top = 0;
   /** By length of the pattern; `frames[0]` is not used. */
   private readonly frames: Frame[] = [];
@@ -57,6 +62,7 @@ export abstract class Search {
     protected readonly sink: Sink,
     private readonly tasks: Tasks,
   ) {
+    this.arena = new Int32Array(arenaSize(database.positions.length));
     this.tally = new Tally(database.alphabet.length);
     this.marks = new Marks(database.alphabet.length);
   }
@@ -193,9 +199,10 @@ export abstract class Search {
 
   private emit(support: number): void {
     const { alphabet } = this.database;
-    const items = new Int32Array(this.prefix.length);
-    for (let i = 0; i < items.length; i++) items[i] = alphabet[this.prefix[i]!]!;
-    this.sink.add(items, support);
+    const { prefix, pattern } = this;
+    pattern.length = 0;
+    for (let i = 0; i < prefix.length; i++) pattern.push(alphabet[prefix[i]!]!);
+    this.sink.add(pattern, support);
   }
 
   /** Frames are reused: one object per depth, however many patterns are visited. */

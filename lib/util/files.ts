@@ -67,8 +67,8 @@ export class ReadableFile {
     readonly stat: FileStat,
   ) {}
 
-  /** Folders, devices and pipes are refused (a FIFO must not hang the open). */
-  static async open(path: string): Promise<ReadableFile> {
+  /** Folders, devices and pipes are refused (a FIFO must not hang the open), and files of more than `limit` bytes. */
+  static async open(path: string, limit = Infinity): Promise<ReadableFile> {
     const expected = 'a readable file';
     const handle = await through('open', path, expected, () => open(path, constants.O_RDONLY | constants.O_NONBLOCK));
     try {
@@ -78,6 +78,9 @@ export class ReadableFile {
           'E_FILE',
           `${path}: expected a regular file, came ${stat.isDirectory ? 'a folder' : 'a pipe or device'}`,
         );
+      }
+      if (stat.size > limit) {
+        throw new AdaptuneError('E_FILE', `${path}: expected at most ${limit} bytes, came ${stat.size}`);
       }
       return new ReadableFile(path, handle, stat);
     } catch (error) {
@@ -95,6 +98,12 @@ export class ReadableFile {
       );
     }
     const bytes = new Uint8Array(length);
+    await this.readInto(bytes, begin);
+    return bytes;
+  }
+
+  private async readInto(bytes: Uint8Array, begin: number): Promise<void> {
+    const { length } = bytes;
     let done = 0;
     while (done < length) {
       const n = await through('read', this.path, `${length} bytes at ${begin}`, async (short) => {
@@ -109,7 +118,29 @@ export class ReadableFile {
       }
       done += n;
     }
-    return bytes;
+  }
+
+  /**
+   * The whole file piece by piece, in one buffer. `take` gets what it left of the piece before with what comes behind that, and
+   * says how many bytes it took.
+   */
+  async readPieces(take: (bytes: Uint8Array, isLast: boolean) => number): Promise<void> {
+    const { size } = this.stat;
+    let buffer = new Uint8Array(Math.min(PIECE, size));
+    let left = 0;
+    for (let at = 0; at < size;) {
+      if (left === buffer.length) {
+        const larger = new Uint8Array(2 * left);
+        larger.set(buffer);
+        buffer = larger;
+      }
+      const bytes = buffer.subarray(0, Math.min(buffer.length, left + size - at));
+      await this.readInto(bytes.subarray(left), at);
+      at += bytes.length - left;
+      const taken = take(bytes, at === size);
+      buffer.copyWithin(0, taken, bytes.length);
+      left = bytes.length - taken;
+    }
   }
 
   /** Throws unless the open file is still the one that was opened: same size, same modification time. */
@@ -134,15 +165,12 @@ export class ReadableFile {
 
 /** Node reads at most 2^31 - 1 bytes a call. */
 const READ_MAX = 2 ** 30;
+const PIECE = 1 << 19;
 
 /** Whole file. `limit`: larger files are refused before anything is allocated. */
 export async function readBytes(path: string, options: { limit?: number } = {}): Promise<Uint8Array> {
-  const limit = options.limit ?? 2 ** 32;
-  const file = await ReadableFile.open(path);
+  const file = await ReadableFile.open(path, options.limit ?? 2 ** 32);
   try {
-    if (file.stat.size > limit) {
-      throw new AdaptuneError('E_FILE', `${path}: expected at most ${limit} bytes, came ${file.stat.size}`);
-    }
     return await file.read(0, file.stat.size);
   } finally {
     await file.close();

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { AdaptuneError } from '../../lib/errors.js';
 import { formatSpmf, mineClosedSequences, parseSpmf, spmfChunks } from '../../lib/mining/index.js';
+import { SpmfReader } from '../../lib/mining/spmf.js';
 
 describe('SPMF text', () => {
   it('reads sequences, comments and Windows line ends', () => {
@@ -37,6 +38,21 @@ describe('SPMF text', () => {
         expect(parseSpmf(text).map((sequence) => [...sequence])).to.deep.equal(rows);
       }),
     ));
+
+  it('reads the same in pieces, wherever they are cut', () => {
+    const bytes = new TextEncoder().encode('\ufeff# head\n10 -1 2 -1 -2\n\n-2\r\n 345 -1 -2 \n6 -1 -2');
+    const whole = parseSpmf(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes));
+    expect(whole.map((sequence) => [...sequence])).to.deep.equal([[10, 2], [], [345], [6]]);
+    for (let size = 1; size <= bytes.length; size++) {
+      const reader = new SpmfReader(bytes.length);
+      let begin = 0;
+      for (let end = size; begin < bytes.length; end += size)
+        begin += reader.take(bytes.subarray(begin, end), end >= bytes.length);
+      const { items, offsets } = reader.finish();
+      expect([...items], `${size}`).to.deep.equal([10, 2, 345, 6]);
+      expect([...offsets], `${size}`).to.deep.equal([0, 2, 2, 3, 4]);
+    }
+  });
 
   it('takes a line or names it, whatever it holds', () =>
     fc.assert(

@@ -36,6 +36,25 @@ describe('files', () => {
     expect(await files.list(dir)).to.deep.equal(['a.txt']);
   });
 
+  it('reads in pieces, of which what is left comes again', async () => {
+    const path = join(dir, 'a');
+    // One line is longer than a piece.
+    const lines = Array.from({ length: 40 }, (_, i) => `${i} ${'x'.repeat(i === 20 ? 2_000_000 : 30_000)}\n`);
+    writeFileSync(path, `${lines.join('')}end`);
+    await using file = await files.ReadableFile.open(path);
+    const taken: string[] = [];
+    let pieces = 0;
+    await file.readPieces((bytes, isLast) => {
+      pieces += 1;
+      const end = isLast ? bytes.length : bytes.lastIndexOf(10) + 1;
+      taken.push(new TextDecoder().decode(bytes.subarray(0, end)));
+      return end;
+    });
+    expect(pieces).to.be.greaterThan(3);
+    expect(taken.join('') === `${lines.join('')}end`).to.equal(true);
+    expect((await failure(files.ReadableFile.open(path, 1000))).message).to.match(/expected at most 1000 bytes, came /);
+  });
+
   it('copies chunks, since producers reuse their buffer', async () => {
     const buffer = new Uint8Array(4);
     function* reuse() {

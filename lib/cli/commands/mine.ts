@@ -1,15 +1,16 @@
 import { AdaptuneError } from '../../errors.js';
 // Not the whole room: mining a file must not wait for the choice of tokens, for tables and for readers of texts.
-import type { Pattern } from '../../mining/collector.js';
-import { mineSequences } from '../../mining/mine.js';
-import { parseSpmfBytes, spmfChunks } from '../../mining/spmf.js';
+import type { FlatSequences } from '../../mining/database.js';
+import { minePacked } from '../../mining/mine.js';
+import type { PatternList } from '../../mining/packed-patterns.js';
+import { spmfChunks, SpmfReader } from '../../mining/spmf.js';
 import { LARGEST_GAP } from '../../model/gapped-match.js';
 import { MINE_OPTIONS } from '../../train/mine-options.js';
 import type { MineTokensResult } from '../../train/mine.js';
-import { readBytes, writeAtomic } from '../../util/files.js';
+import { ReadableFile, writeAtomic } from '../../util/files.js';
 import { grouped, type OptionTable, type ResolvedOf } from '../../util/options.js';
 import type { CommandSpec, Invocation } from '../command.js';
-import { count, note, percent, say } from '../output.js';
+import { count, leaveNothing, note, percent, say } from '../output.js';
 import { checkOutput, endingOf } from '../output-file.js';
 import { share } from '../progress.js';
 import type { TokenInContext } from '../tokens.js';
@@ -79,7 +80,14 @@ const LARGEST_SPMF = 2 ** 30;
 const FORMATS = ['.json', '.csv', '.tsv'] as const;
 
 type Tokens = Omit<MineTokensResult, 'chosen'> & { chosen: TokenInContext[] };
-type Result = ({ kind: 'tokens' } & Tokens) | { kind: 'spmf'; sequences: number; patterns: Pattern[] };
+type Result = ({ kind: 'tokens' } & Tokens) | { kind: 'spmf'; sequences: number; patterns: PatternList };
+
+async function readSpmf(path: string): Promise<FlatSequences> {
+  await using file = await ReadableFile.open(path, LARGEST_SPMF);
+  const reader = new SpmfReader(file.stat.size, path);
+  await file.readPieces((bytes, isLast) => reader.take(bytes, isLast));
+  return reader.finish();
+}
 
 async function mineSpmf(
   path: string,
@@ -89,8 +97,8 @@ async function mineSpmf(
   if (options.train !== null)
     throw new AdaptuneError('E_ARGUMENT', 'expected --train FILE or --spmf FILE but received both');
   if (options.out !== null) await checkOutput(options.out, [path]);
-  const sequences = parseSpmfBytes(await readBytes(path, { limit: LARGEST_SPMF }), path);
-  const { patterns } = await mineSequences(sequences, {
+  const sequences = await readSpmf(path);
+  const { patterns } = await minePacked(sequences, {
     minSupport: options.minSupport,
     maxGap: options.maxGap === null || options.maxGap === 'inf' ? Infinity : options.maxGap,
     maxPattern: options.maxPattern ?? undefined,
@@ -101,6 +109,7 @@ async function mineSpmf(
       progress.update({ stage: 'mine', ...share(done), detail: `${patterns} patterns` }),
   });
   if (options.out !== null) await writeAtomic(options.out, spmfChunks(patterns));
+  leaveNothing();
   return { kind: 'spmf', sequences: sequences.count, patterns };
 }
 
