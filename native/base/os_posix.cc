@@ -197,9 +197,32 @@ int64_t memory_resident() {
   return std::sscanf(text.c_str(), "%lld %lld", &size, &resident) == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
 }
 
-void* map_pages(size_t bytes) noexcept {
+namespace {
+
+void* map_private(size_t bytes) noexcept {
   void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return pages == MAP_FAILED ? nullptr : pages;
+}
+
+}  // namespace
+
+void* map_pages(size_t bytes) noexcept {
+#ifdef MADV_HUGEPAGE
+  // From the start of a huge page on, so that as many as fit can be huge.
+  constexpr size_t kHuge = size_t{2} << 20;
+  if (bytes >= kHuge) {
+    char* const pages = static_cast<char*>(map_private(bytes + kHuge));
+    if (pages == nullptr) return nullptr;
+    const size_t before = (kHuge - reinterpret_cast<uintptr_t>(pages) % kHuge) % kHuge;
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)),
+                 used = (before + bytes + page - 1) / page * page;
+    if (before > 0) munmap(pages, before);
+    if (used < bytes + kHuge) munmap(pages + used, bytes + kHuge - used);
+    madvise(pages + before, bytes, MADV_HUGEPAGE);
+    return pages + before;
+  }
+#endif
+  return map_private(bytes);
 }
 
 void unmap_pages(void* pages, size_t bytes) noexcept { munmap(pages, bytes); }

@@ -5,7 +5,8 @@
 namespace adaptune::cpu {
 namespace {
 
-constexpr int64_t kQueries = 128;  // of a forward task; it packs K and V of its sequence again
+constexpr int64_t kQueries = 128;        // of a forward task; it transposes K of its sequence again
+constexpr int64_t kTasksPerThread = 12;  // at least, else a task takes several heads
 
 struct Block {
   int64_t sequence, first, count;
@@ -50,24 +51,30 @@ void attention_fwd(const Context& context, const AttentionArgs& a) {
   float* scratch = context.scratch->take<float>(context.pool->size() * scratch_floats);
   const Keep keep = keep_of(a.dropout);
 
-  context.pool->parallel(blocks * a.heads, [&](int64_t index, int worker) {
-    const Block& b = block[index / a.heads];
-    const int64_t head = index % a.heads, kv_head = head / (a.heads / a.kv_heads),
-                  start = a.offsets[b.sequence];
+  const int64_t threads = context.pool->size();
+  const int64_t run = std::clamp<int64_t>(blocks * a.heads / (kTasksPerThread * threads), 1, a.heads);
+  const int64_t runs = ceil_div(a.heads, run);
+  context.pool->parallel(blocks * runs, [&](int64_t index, int worker) {
+    const Block& b = block[index / runs];
+    const int64_t first = index % runs * run, last = std::min(first + run, a.heads);
+    const int64_t start = a.offsets[b.sequence];
     const float* row = a.qkv.f32() + start * a.qkv.ld;
-    AttentionRows task = {};
-    task.q = row + head * a.head_width;
-    task.k = row + (a.heads + kv_head) * a.head_width;
-    task.v = row + (a.heads + a.kv_heads + kv_head) * a.head_width;
-    task.out = a.out.f32() + start * a.out.ld + head * a.head_width;
-    task.lse = a.lse ? a.lse + head * geo.tokens + start : nullptr;
-    task.ld = a.qkv.ld, task.ld_out = a.out.ld;
-    task.length = a.offsets[b.sequence + 1] - start, task.head_width = a.head_width;
-    task.first = b.first, task.count = b.count;
-    task.scale = a.scale, task.keep = keep;
-    task.first_element = static_cast<uint64_t>(head * geo.elements) + geo.elements_to[b.sequence];
-    task.scratch = scratch + worker * scratch_floats;
-    isa.attention_fwd(task);
+    for (int64_t head = first; head < last; ++head) {
+      const int64_t kv_head = head / (a.heads / a.kv_heads);
+      AttentionRows task = {};
+      task.q = row + head * a.head_width;
+      task.k = row + (a.heads + kv_head) * a.head_width;
+      task.v = row + (a.heads + a.kv_heads + kv_head) * a.head_width;
+      task.out = a.out.f32() + start * a.out.ld + head * a.head_width;
+      task.lse = a.lse ? a.lse + head * geo.tokens + start : nullptr;
+      task.ld = a.qkv.ld, task.ld_out = a.out.ld;
+      task.length = a.offsets[b.sequence + 1] - start, task.head_width = a.head_width;
+      task.first = b.first, task.count = b.count;
+      task.scale = a.scale, task.next = head + 1 < last, task.keep = keep;
+      task.first_element = static_cast<uint64_t>(head * geo.elements) + geo.elements_to[b.sequence];
+      task.scratch = scratch + worker * scratch_floats;
+      isa.attention_fwd(task);
+    }
   });
 }
 

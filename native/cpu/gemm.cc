@@ -204,13 +204,22 @@ void gemm(const Context& context, const GemmArgs& args) {
   }
   const int64_t blocks_n = ceil_div(panels_n, nt), blocks = ceil_div(panels_m, mt) * blocks_n;
 
-  // Columns out of a list are dear to gather, so once, and not by every task again.
-  const bool small_a = panels_m * isa.mr * s.k <= kSmallA, whole_a = small_a || g.a_columns;
+  // Rows of A are read where they stand; those of a last, short panel and columns are packed. Columns out of
+  // a list are dear to gather, so once, and not by every task again.
+  const bool in_rows = g.kind != GemmKind::kWeightGrad;
+  const int64_t whole_panels = s.m / isa.mr;
+  const bool small_a = panels_m * isa.mr * s.k <= kSmallA, whole_a = in_rows || small_a || g.a_columns;
   const int64_t depth_max = std::min(s.k, isa.kc), tile_floats = isa.mr * isa.nr;
   const int64_t a_floats = whole_a ? 0 : mt * isa.mr * depth_max,
                 sum_floats = one_run ? tile_floats : mt * nt * tile_floats;
   float* shared_a = nullptr;
-  if (whole_a) {
+  if (in_rows) {
+    if (whole_panels < panels_m) {
+      shared_a = context.scratch->take<float>(isa.mr * s.k);
+      isa.pack_a_rows(g.a.f32() + whole_panels * isa.mr * g.a.ld, g.a.ld, s.m - whole_panels * isa.mr, s.k,
+                      shared_a);
+    }
+  } else if (whole_a) {
     shared_a = context.scratch->take<float>(panels_m * isa.mr * s.k);
     for_pieces(context, s.k, small_a ? s.k : kPackRows, [&](int64_t from, int64_t depth, int) {
       float* to = shared_a + from * isa.mr;
@@ -234,13 +243,19 @@ void gemm(const Context& context, const GemmArgs& args) {
       }
       for (int64_t n = n_first; n < n_last; ++n) {
         for (int64_t m = m_first; m < m_last; ++m) {
-          const float* a =
-              whole_a ? shared_a + (m * s.k + from) * isa.mr : own_a + (m - m_first) * isa.mr * depth;
           float* sum = one_run ? sums : sums + ((n - n_first) * mt + m - m_first) * tile_floats;
           const int64_t row = m * isa.mr, col = n * isa.nr;
           const int64_t rows = std::min(isa.mr, s.m - row), cols = std::min(isa.nr, s.n - col);
           if (last_run && !across) isa.gemm_prefetch(tile_out(g, row, col), rows, cols);
-          isa.gemm_tile(depth, a, b + (n * s.k + from) * isa.nr, sum, from > 0);
+          const float* b_panel = b + (n * s.k + from) * isa.nr;
+          if (in_rows && m < whole_panels) {
+            isa.gemm_tile_rows(depth, g.a.f32() + row * g.a.ld + from, g.a.ld, b_panel, sum, from > 0);
+          } else {
+            const float* a = in_rows   ? shared_a + from * isa.mr
+                             : whole_a ? shared_a + (m * s.k + from) * isa.mr
+                                       : own_a + (m - m_first) * isa.mr * depth;
+            isa.gemm_tile(depth, a, b_panel, sum, from > 0);
+          }
           if (!last_run) continue;
           if (across) {
             store_across(g, sum, isa.nr, row, col, rows, cols);

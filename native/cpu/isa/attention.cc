@@ -56,10 +56,22 @@ void transpose_rows(const Sizes& z, const float* x, int64_t ld, float* out) {
   for (int64_t j = 0; j < z.columns; j += kW) {
     const int64_t present = z.length - j < 0 ? 0 : (z.length - j < kW ? z.length - j : kW);
     each_vector(z.width, [&](int64_t c, auto lanes) {
+      const float* from = x + j * ld + c;
+      float* to = out + c * z.ld + j;
       vf block[kW];
-      for (int64_t i = 0; i < kW; ++i) block[i] = i < present ? lanes.load(x + (j + i) * ld + c) : vf{};
+      if (present == kW) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kW; ++i) block[i] = lanes.load(from + i * ld);
+      } else {
+        for (int64_t i = 0; i < kW; ++i) block[i] = i < present ? lanes.load(from + i * ld) : vf{};
+      }
       transpose(block);
-      for (int64_t i = 0; i < kW && c + i < z.width; ++i) store(out + (c + i) * z.ld + j, block[i]);
+      if (c + kW <= z.width) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kW; ++i) store(to + i * z.ld, block[i]);
+      } else {
+        for (int64_t i = 0; c + i < z.width; ++i) store(to + i * z.ld, block[i]);
+      }
     });
   }
 }
@@ -78,48 +90,67 @@ int64_t attention_fwd_scratch(int64_t length, int64_t head_width) {
          keep_words(z.columns);
 }
 
+// -inf in the columns of S behind L.
+void cut_row(const Sizes& z, float* row) {
+  vi lane = {};
+  for (int i = 0; i < kW; ++i) lane[i] = i;
+  for (int64_t j = z.length / kW * kW; j < z.columns; j += kW)
+    store(row + j, lane < static_cast<int32_t>(z.length - j) ? load(row + j) : splat(-__builtin_inff()));
+}
+
+// The rows of the next head stand beside this one's, a whole row of the matrix apart: no hardware foresees
+// that.
+void fetch_next(const AttentionRows& a, int64_t first, int64_t rows) {
+  constexpr int64_t kLine = 16;  // floats
+  for (int64_t i = first; i < first + rows; ++i)
+    for (int64_t c = a.head_width; c < 2 * a.head_width; c += kLine) {
+      __builtin_prefetch(a.q + i * a.ld + c);
+      __builtin_prefetch(a.k + i * a.ld + c);
+      __builtin_prefetch(a.v + i * a.ld + c);
+    }
+}
+
 void attention_fwd(const AttentionRows& a) {
   const Sizes z = sizes(a.length, a.head_width);
   float* kt = a.scratch;                     // [HD][ld]
   float* v = kt + z.width * z.ld;            // [L][padded_width]
   float* s = v + z.length * z.padded_width;  // [kMR][ld]
-  float* q = s + kMR * z.ld;                 // [kMR][padded_width]
-  float* o = q + kMR * z.padded_width;       // [kMR][padded_width]
-  uint32_t* mask = reinterpret_cast<uint32_t*>(o + kMR * z.padded_width);
+  float* o = s + kMR * z.ld;                 // [kMR][padded_width]
+  float* last_q = o + kMR * z.padded_width;  // [kMR][padded_width]
+  uint32_t* mask = reinterpret_cast<uint32_t*>(last_q + kMR * z.padded_width);
   transpose_rows(z, a.k, a.ld, kt);
   copy_rows(z, a.v, a.ld, z.length, z.length, v);
 
   for (int64_t first = a.first; first < a.first + a.count; first += kMR) {
     const int64_t left = a.first + a.count - first, rows = left < kMR ? left : kMR;
-    copy_rows(z, a.q + first * a.ld, a.ld, rows, kMR, q);
-    strip(z.width, q, z.padded_width, 1, kt, z.ld, s, z.ld, z.columns / kW, Into::kSet);
+    if (a.next) fetch_next(a, first, rows);
+    const float* q = a.q + first * a.ld;
+    if (rows < kMR) copy_rows(z, q, a.ld, rows, kMR, last_q), q = last_q;
+    strip(z.width, q, rows < kMR ? z.padded_width : a.ld, 1, kt, z.ld, s, z.ld, z.columns / kW, Into::kSet);
 
-    float inverse[kMR];
+    float top[kMR], inverse[kMR];
     for (int64_t i = 0; i < rows; ++i) {
       float* row = s + i * z.ld;
-      for (int64_t j = z.length; j < z.columns; ++j) row[j] = -__builtin_inff();
-      vf most = splat(-__builtin_inff());
-      for (int64_t j = 0; j < z.columns; j += kW) {
-        const vf x = load(row + j) * a.scale;
-        store(row + j, x);
-        most = max(x, most);
-      }
-      const float top = max_lanes(most);
+      cut_row(z, row);
+      vf most = load(row);
+      for (int64_t j = kW; j < z.columns; j += kW) most = max(load(row + j), most);
+      top[i] = max_lanes(most) * a.scale;
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+      float* row = s + i * z.ld;
       const uint32_t* kept_mask = nullptr;
       if (a.keep.threshold)
         kept_mask = keep_mask(a.keep, a.first_element + (first + i) * z.length, z.columns, mask);
       vf total = {};
       for (int64_t j = 0; j < z.columns; j += kW) {
-        const vf p = exp(load(row + j) - top);
+        const vf p = exp(load(row + j) * a.scale - top[i]);
         total += p;
         store(row + j, kept_mask ? kept(p, a.keep.scale, kept_mask + j) : p);
       }
       const float sum = sum_lanes(total);
       inverse[i] = 1 / sum;
-      if (a.lse) a.lse[first + i] = static_cast<float>(top + __builtin_log(static_cast<double>(sum)));
+      if (a.lse) a.lse[first + i] = static_cast<float>(top[i] + __builtin_log(static_cast<double>(sum)));
     }
-    for (int64_t i = rows; i < kMR; ++i)
-      for (int64_t j = 0; j < z.columns; j += kW) store(s + i * z.ld + j, vf{});
 
     strip(z.length, s, z.ld, 1, v, z.padded_width, o, z.padded_width, z.padded_width / kW, Into::kSet);
     for (int64_t i = 0; i < rows; ++i)

@@ -18,6 +18,10 @@ void gemm_tile(int64_t k, const float* a, const float* b, float* sum, bool add) 
   tile<kMR, kNV>(k, a, 1, kMR, b, kNR, sum, kNR, add ? Into::kAdd : Into::kSet);
 }
 
+void gemm_tile_rows(int64_t k, const float* a, int64_t ld, const float* b, float* sum, bool add) {
+  tile<kMR, kNV>(k, a, ld, 1, b, kNR, sum, kNR, add ? Into::kAdd : Into::kSet);
+}
+
 // Row-major x[count][k] into out[k][kPanel]: blocks of kLanes rows are transposed in registers.
 template <int kPanel>
 void pack_rows_of(const float* x, int64_t ld, int64_t count, int64_t k, float* out) {
@@ -125,6 +129,7 @@ ADAPTUNE_EXPORT(gemm) {
   table->pack_b_columns = adaptune::pack_columns_of<adaptune::kNR>;
   table->gelu = adaptune::gelu_of;
   table->gemm_tile = adaptune::gemm_tile;
+  table->gemm_tile_rows = adaptune::gemm_tile_rows;
   table->gemm_prefetch = adaptune::gemm_prefetch;
   table->gemm_store = adaptune::gemm_store;
 }

@@ -71,6 +71,7 @@ struct AttentionRows {
   int64_t length, head_width;
   int64_t first, count;
   float scale;  // > 0
+  bool next;    // the head beside this one comes next: its rows are fetched
   Keep keep;
   uint64_t first_element;  // dropout index of (0, 0)
   float* scratch;          // attention_fwd_scratch floats
@@ -125,6 +126,8 @@ struct IsaTable {
   void (*gelu)(float* x, int64_t count);  // in place
   // sum[mr][nr] = or += a[k][mr]^T b[k][nr], k <= kc
   void (*gemm_tile)(int64_t k, const float* a, const float* b, float* sum, bool add);
+  // The same with mr rows of A as they stand in a matrix, ld floats apart.
+  void (*gemm_tile_rows)(int64_t k, const float* a, int64_t ld, const float* b, float* sum, bool add);
   // What gemm_store will read and write, into the cache while a tile is computed.
   void (*gemm_prefetch)(const TileOut& out, int64_t rows, int64_t cols);
   void (*gemm_store)(const TileOut& out, const float* sum, int64_t rows, int64_t cols);
