@@ -127,7 +127,7 @@ void store_across(const GemmArgs& g, const float* sum, int64_t ld_sum, int64_t r
   }
 }
 
-TileOut tile_out(const GemmArgs& g, int64_t row, int64_t col) {
+TileOut tile_out(const GemmArgs& g, int64_t row, int64_t col, int64_t rows, int64_t cols) {
   const auto at = [&](const Matrix& m) { return m ? m.f32() + row * m.ld + col : nullptr; };
   return {at(g.c),
           g.bias ? g.bias + col : nullptr,
@@ -138,6 +138,8 @@ TileOut tile_out(const GemmArgs& g, int64_t row, int64_t col) {
           g.residual.ld,
           g.pre.ld,
           g.grad_pre.ld,
+          rows,
+          cols,
           g.scale,
           g.accumulate,
           static_cast<Curve>(g.activation),
@@ -246,21 +248,23 @@ void gemm(const Context& context, const GemmArgs& args) {
           float* sum = one_run ? sums : sums + ((n - n_first) * mt + m - m_first) * tile_floats;
           const int64_t row = m * isa.mr, col = n * isa.nr;
           const int64_t rows = std::min(isa.mr, s.m - row), cols = std::min(isa.nr, s.n - col);
-          if (last_run && !across) isa.gemm_prefetch(tile_out(g, row, col), rows, cols);
+          const TileOut out = tile_out(g, row, col, rows, cols);
+          const TileOut* const fetched = last_run && !across ? &out : nullptr;
           const float* b_panel = b + (n * s.k + from) * isa.nr;
           if (in_rows && m < whole_panels) {
-            isa.gemm_tile_rows(depth, g.a.f32() + row * g.a.ld + from, g.a.ld, b_panel, sum, from > 0);
+            isa.gemm_tile_rows(depth, g.a.f32() + row * g.a.ld + from, g.a.ld, b_panel, sum, from > 0,
+                               fetched);
           } else {
             const float* a = in_rows   ? shared_a + from * isa.mr
                              : whole_a ? shared_a + (m * s.k + from) * isa.mr
                                        : own_a + (m - m_first) * isa.mr * depth;
-            isa.gemm_tile(depth, a, b_panel, sum, from > 0);
+            isa.gemm_tile(depth, a, b_panel, sum, from > 0, fetched);
           }
           if (!last_run) continue;
           if (across) {
             store_across(g, sum, isa.nr, row, col, rows, cols);
           } else {
-            isa.gemm_store(tile_out(g, row, col), sum, rows, cols);
+            isa.gemm_store(out, sum);
           }
         }
         if (g.moments && last_run)

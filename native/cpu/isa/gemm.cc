@@ -14,12 +14,43 @@ namespace {
 constexpr int64_t kNR = kNV * kW;
 constexpr int64_t kKC = 384;  // A's panel (mr kc floats) fits the first-level cache beside the stream of B
 
-void gemm_tile(int64_t k, const float* a, const float* b, float* sum, bool add) {
-  tile<kMR, kNV>(k, a, 1, kMR, b, kNR, sum, kNR, add ? Into::kAdd : Into::kSet);
+constexpr int64_t kLine = 16;  // floats
+// About 1500 cycles: long enough for memory, and too short for B, which streams through the first-level
+// cache, to drive the lines out again.
+constexpr int64_t kLate = 1536 / (kMR * kNV);
+
+// The lines that the epilogue of a tile will read and write. Its rows stand a whole row of the matrix apart:
+// no hardware foresees that, not even for stores, which wait for their line.
+ADAPTUNE_INLINE void fetch(const TileOut& o) {
+  for (int64_t row = 0; row < o.rows; ++row) {
+    for (int64_t col = 0; col < o.cols; col += kLine) {
+      if (o.grad_pre) __builtin_prefetch(o.grad_pre + row * o.ld_grad_pre + col);
+      if (o.residual) __builtin_prefetch(o.residual + row * o.ld_residual + col);
+      if (o.pre) __builtin_prefetch(o.pre + row * o.ld_pre + col, 1);
+      __builtin_prefetch(o.c + row * o.ld_c + col, 1);
+    }
+  }
 }
 
-void gemm_tile_rows(int64_t k, const float* a, int64_t ld, const float* b, float* sum, bool add) {
-  tile<kMR, kNV>(k, a, ld, 1, b, kNR, sum, kNR, add ? Into::kAdd : Into::kSet);
+ADAPTUNE_INLINE void tile_of(int64_t k, const float* a, int64_t row_step, int64_t k_step, const float* b,
+                             float* sum, bool add, const TileOut* out) {
+  const Into into = add ? Into::kAdd : Into::kSet;
+  if (out) {
+    tile<kMR, kNV>(
+        k, a, row_step, k_step, b, kNR, sum, kNR, into,
+        kLate, [out]() __attribute__((always_inline)) { fetch(*out); });
+  } else {
+    tile<kMR, kNV>(k, a, row_step, k_step, b, kNR, sum, kNR, into);
+  }
+}
+
+void gemm_tile(int64_t k, const float* a, const float* b, float* sum, bool add, const TileOut* out) {
+  tile_of(k, a, 1, kMR, b, sum, add, out);
+}
+
+void gemm_tile_rows(int64_t k, const float* a, int64_t ld, const float* b, float* sum, bool add,
+                    const TileOut* out) {
+  tile_of(k, a, ld, 1, b, sum, add, out);
 }
 
 // Row-major x[count][k] into out[k][kPanel]: blocks of kLanes rows are transposed in registers.
@@ -97,24 +128,9 @@ ADAPTUNE_INLINE void finish(const TileOut& o, vf v, int64_t row, int64_t col, La
   lanes.store(c, o.accumulate ? lanes.load(c) + v : v);
 }
 
-constexpr int64_t kLine = 16;  // floats
-
-// Rows of a tile stand a whole row of the matrix apart: no hardware foresees that, not even for stores, which
-// wait for their line.
-void gemm_prefetch(const TileOut& o, int64_t rows, int64_t cols) {
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t col = 0; col < cols; col += kLine) {
-      if (o.grad_pre) __builtin_prefetch(o.grad_pre + row * o.ld_grad_pre + col);
-      if (o.residual) __builtin_prefetch(o.residual + row * o.ld_residual + col);
-      if (o.pre) __builtin_prefetch(o.pre + row * o.ld_pre + col, 1);
-      __builtin_prefetch(o.c + row * o.ld_c + col, 1);
-    }
-  }
-}
-
-void gemm_store(const TileOut& o, const float* sum, int64_t rows, int64_t cols) {
-  for (int64_t row = 0; row < rows; ++row, sum += kNR)
-    each_vector(cols, [&](int64_t col, auto lanes) { finish(o, load(sum + col), row, col, lanes); });
+void gemm_store(const TileOut& o, const float* sum) {
+  for (int64_t row = 0; row < o.rows; ++row, sum += kNR)
+    each_vector(o.cols, [&](int64_t col, auto lanes) { finish(o, load(sum + col), row, col, lanes); });
 }
 
 }  // namespace
@@ -130,6 +146,5 @@ ADAPTUNE_EXPORT(gemm) {
   table->gelu = adaptune::gelu_of;
   table->gemm_tile = adaptune::gemm_tile;
   table->gemm_tile_rows = adaptune::gemm_tile_rows;
-  table->gemm_prefetch = adaptune::gemm_prefetch;
   table->gemm_store = adaptune::gemm_store;
 }
