@@ -21,7 +21,8 @@ constexpr int64_t kBlockColumns = 384;  // of unfinished sums, 144 KiB more, whe
 constexpr int64_t kSmallA = 32 * 1024;  // floats of A that the caller packs alone, not every task again
 constexpr int64_t kPackRows = 64;       // of a matrix whose columns are packed, in one task
 constexpr int64_t kTasksPerThread = 12;
-constexpr int64_t kWide = 4;  // blocks stay wide: narrow ones pack A again for few columns
+constexpr int64_t kLeastOwn = 3;  // panels of A: a task that packs its own does not give up columns before
+constexpr int64_t kWide = 4;      // blocks stay wide: narrow ones pack A again for few columns
 
 struct Shape {
   int64_t m, n, k;
@@ -50,13 +51,22 @@ void gelu_panels(const IsaTable& isa, float* first, int64_t panels, int64_t pane
   for (int64_t panel = 0; panel < panels; ++panel) isa.gelu(first + panel * panel_step, count);
 }
 
+// Floats between panels that are filled side by side: their lines must not fall into one set of the
+// first-level cache.
+int64_t spread(int64_t panel) { return panel % 512 == 0 ? panel + 16 : panel; }
+
+int64_t b_step(const IsaTable& isa, const GemmArgs& g, const Shape& s) {
+  return g.kind == GemmKind::kWeightGrad ? spread(isa.nr * s.k) : isa.nr * s.k;
+}
+
 void pack_b(const Context& context, const GemmArgs& g, const Shape& s, float* out) {
   const IsaTable& isa = isa_of(context);
+  const int64_t step = b_step(isa, g, s);
   if (g.kind == GemmKind::kForward) {
     const Matrix& w = g.w->values;
     context.pool->parallel(ceil_div(s.n, isa.nr), [&](int64_t panel, int) {
       const int64_t first = panel * isa.nr;
-      isa.pack_b_rows(w.f32() + first * w.ld, w.ld, std::min(isa.nr, s.n - first), s.k, out + first * s.k);
+      isa.pack_b_rows(w.f32() + first * w.ld, w.ld, std::min(isa.nr, s.n - first), s.k, out + panel * step);
     });
     return;
   }
@@ -64,15 +74,16 @@ void pack_b(const Context& context, const GemmArgs& g, const Shape& s, float* ou
   const int32_t* columns = g.kind == GemmKind::kWeightGrad ? g.b_columns : nullptr;
   for_pieces(context, s.k, kPackRows, [&](int64_t first, int64_t count, int) {
     float* to = out + first * isa.nr;
-    isa.pack_b_columns(b.f32() + first * b.ld, b.ld, columns, s.n, count, isa.nr * s.k, to);
+    isa.pack_b_columns(b.f32() + first * b.ld, b.ld, columns, s.n, count, step, to);
     if (g.b_activation == Activation::kGelu)
-      gelu_panels(isa, to, ceil_div(s.n, isa.nr), isa.nr * s.k, count * isa.nr);
+      gelu_panels(isa, to, ceil_div(s.n, isa.nr), step, count * isa.nr);
   });
 }
 
 // B in panels: from the weight, made now if its values changed, or in scratch.
 const float* packed_b(const Context& context, const GemmArgs& g, const Shape& s) {
-  const int64_t nr = isa_of(context).nr, count = ceil_div(s.n, nr) * nr * s.k;
+  const IsaTable& isa = isa_of(context);
+  const int64_t count = ceil_div(s.n, isa.nr) * b_step(isa, g, s);
   if (g.kind == GemmKind::kWeightGrad || !g.w->keep_packs) {
     float* out = context.scratch->take<float>(count);
     pack_b(context, g, s, out);
@@ -87,24 +98,19 @@ const float* packed_b(const Context& context, const GemmArgs& g, const Shape& s)
   return pack.buffer.as<float>();
 }
 
-// Rows [first, first + count) of A for k in [from, from + depth), in panels [depth][mr] that stand panel_step
-// floats apart.
+// Columns [first, first + count) of A, of a weight gradient, for k in [from, from + depth), in panels
+// [depth][mr] that stand panel_step floats apart.
 void pack_a(const IsaTable& isa, const GemmArgs& g, int64_t first, int64_t count, int64_t from, int64_t depth,
             int64_t panel_step, float* out) {
-  const Matrix& a = g.a;
-  if (g.kind == GemmKind::kWeightGrad) {
-    const float* x = a.f32() + from * a.ld;
-    if (g.a_columns) return isa.pack_a_columns(x, a.ld, g.a_columns + first, count, depth, panel_step, out);
-    return isa.pack_a_columns(x + first, a.ld, nullptr, count, depth, panel_step, out);
-  }
-  for (int64_t row = first; row < first + count; row += isa.mr, out += panel_step)
-    isa.pack_a_rows(a.f32() + row * a.ld + from, a.ld, std::min(isa.mr, first + count - row), depth, out);
+  const float* x = g.a.f32() + from * g.a.ld;
+  if (g.a_columns) return isa.pack_a_columns(x, g.a.ld, g.a_columns + first, count, depth, panel_step, out);
+  isa.pack_a_columns(x + first, g.a.ld, nullptr, count, depth, panel_step, out);
 }
 
 // A weight gradient may be computed as its transpose, which has the same sums: with the narrower of A and B,
 // or what fills its panels better, as B. The tiles are then stored across, which needs a K that outweighs it.
 bool crosswise(const IsaTable& isa, const GemmArgs& g, const Shape& s) {
-  if (g.kind != GemmKind::kWeightGrad || s.k < isa.kc) return false;
+  if (g.kind != GemmKind::kWeightGrad || s.k < 2 * isa.kc) return false;
   if (g.bias || g.residual || g.pre || g.grad_pre || g.moments || g.activation != Activation::kNone)
     return false;
   // An activation is taken where a side is packed once: of A that is a list of columns.
@@ -194,6 +200,12 @@ void gemm(const Context& context, const GemmArgs& args) {
   const float* b = packed_b(context, g, s);
 
   const int64_t panels_m = ceil_div(s.m, isa.mr), panels_n = ceil_div(s.n, isa.nr);
+  // Rows of A are read where they stand; those of a last, short panel and columns are packed. Columns out of
+  // a list are dear to gather, so once, and not by every task again.
+  const bool in_rows = g.kind != GemmKind::kWeightGrad;
+  const int64_t whole_panels = s.m / isa.mr;
+  const bool small_a = panels_m * isa.mr * s.k <= kSmallA, whole_a = in_rows || small_a || g.a_columns,
+             own_panels = !whole_a;
   const bool one_run = s.k <= isa.kc;
   const int64_t most_mt = ceil_div(kBlockRows, isa.mr), least_mt = g.moments ? most_mt : 1;
   const ColumnMoments moments(context, g, most_mt * isa.mr);
@@ -201,18 +213,15 @@ void gemm(const Context& context, const GemmArgs& args) {
   int64_t nt = one_run ? panels_n : std::min(panels_n, ceil_div(kBlockColumns, isa.nr));
   const int64_t threads = context.pool->size(), wanted = threads == 1 ? 1 : kTasksPerThread * threads;
   while (ceil_div(panels_m, mt) * ceil_div(panels_n, nt) < wanted && (mt > least_mt || nt > 1)) {
-    int64_t& side = mt <= least_mt || (nt > 1 && nt * isa.nr >= kWide * mt * isa.mr) ? nt : mt;
+    const bool wide = nt > 1 && nt * isa.nr >= kWide * mt * isa.mr;
+    int64_t& side = mt <= least_mt || (own_panels ? nt > 1 && mt <= kLeastOwn : wide) ? nt : mt;
     side = (side + 1) / 2;
   }
   const int64_t blocks_n = ceil_div(panels_n, nt), blocks = ceil_div(panels_m, mt) * blocks_n;
 
-  // Rows of A are read where they stand; those of a last, short panel and columns are packed. Columns out of
-  // a list are dear to gather, so once, and not by every task again.
-  const bool in_rows = g.kind != GemmKind::kWeightGrad;
-  const int64_t whole_panels = s.m / isa.mr;
-  const bool small_a = panels_m * isa.mr * s.k <= kSmallA, whole_a = in_rows || small_a || g.a_columns;
   const int64_t depth_max = std::min(s.k, isa.kc), tile_floats = isa.mr * isa.nr;
-  const int64_t a_floats = whole_a ? 0 : mt * isa.mr * depth_max,
+  const int64_t step_b = b_step(isa, g, s), step_a = spread(isa.mr * (whole_a ? s.k : depth_max));
+  const int64_t a_floats = whole_a ? 0 : mt * step_a,
                 sum_floats = one_run ? tile_floats : mt * nt * tile_floats;
   float* shared_a = nullptr;
   if (in_rows) {
@@ -222,11 +231,11 @@ void gemm(const Context& context, const GemmArgs& args) {
                       shared_a);
     }
   } else if (whole_a) {
-    shared_a = context.scratch->take<float>(panels_m * isa.mr * s.k);
+    shared_a = context.scratch->take<float>(panels_m * step_a);
     for_pieces(context, s.k, small_a ? s.k : kPackRows, [&](int64_t from, int64_t depth, int) {
       float* to = shared_a + from * isa.mr;
-      pack_a(isa, g, 0, s.m, from, depth, isa.mr * s.k, to);
-      if (a_activation == Activation::kGelu) gelu_panels(isa, to, panels_m, isa.mr * s.k, depth * isa.mr);
+      pack_a(isa, g, 0, s.m, from, depth, step_a, to);
+      if (a_activation == Activation::kGelu) gelu_panels(isa, to, panels_m, step_a, depth * isa.mr);
     });
   }
   float* own = context.scratch->take<float>(threads * (a_floats + sum_floats));
@@ -241,7 +250,7 @@ void gemm(const Context& context, const GemmArgs& args) {
       const bool last_run = from + depth == s.k;
       if (!whole_a) {
         const int64_t row = m_first * isa.mr;
-        pack_a(isa, g, row, std::min(m_last * isa.mr, s.m) - row, from, depth, isa.mr * depth, own_a);
+        pack_a(isa, g, row, std::min(m_last * isa.mr, s.m) - row, from, depth, step_a, own_a);
       }
       for (int64_t n = n_first; n < n_last; ++n) {
         for (int64_t m = m_first; m < m_last; ++m) {
@@ -250,15 +259,15 @@ void gemm(const Context& context, const GemmArgs& args) {
           const int64_t rows = std::min(isa.mr, s.m - row), cols = std::min(isa.nr, s.n - col);
           const TileOut out = tile_out(g, row, col, rows, cols);
           const TileOut* const fetched = last_run && !across ? &out : nullptr;
-          const float* b_panel = b + (n * s.k + from) * isa.nr;
+          const float* b_panel = b + n * step_b + from * isa.nr;
           if (in_rows && m < whole_panels) {
-            isa.gemm_tile_rows(depth, g.a.f32() + row * g.a.ld + from, g.a.ld, b_panel, sum, from > 0,
+            isa.gemm_tile_rows(depth, g.a.f32() + row * g.a.ld + from, g.a.ld, b_panel, sum, from > 0, cols,
                                fetched);
           } else {
             const float* a = in_rows   ? shared_a + from * isa.mr
-                             : whole_a ? shared_a + (m * s.k + from) * isa.mr
-                                       : own_a + (m - m_first) * isa.mr * depth;
-            isa.gemm_tile(depth, a, b_panel, sum, from > 0, fetched);
+                             : whole_a ? shared_a + m * step_a + from * isa.mr
+                                       : own_a + (m - m_first) * step_a;
+            isa.gemm_tile(depth, a, b_panel, sum, from > 0, cols, fetched);
           }
           if (!last_run) continue;
           if (across) {

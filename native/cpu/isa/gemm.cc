@@ -32,25 +32,38 @@ ADAPTUNE_INLINE void fetch(const TileOut& o) {
   }
 }
 
+template <int NV>
 ADAPTUNE_INLINE void tile_of(int64_t k, const float* a, int64_t row_step, int64_t k_step, const float* b,
-                             float* sum, bool add, const TileOut* out) {
+                             float* sum, bool add, const TileOut* fetched) {
   const Into into = add ? Into::kAdd : Into::kSet;
-  if (out) {
-    tile<kMR, kNV>(
+  if (fetched) {
+    tile<kMR, NV>(
         k, a, row_step, k_step, b, kNR, sum, kNR, into,
-        kLate, [out]() __attribute__((always_inline)) { fetch(*out); });
+        kLate, [fetched]() __attribute__((always_inline)) { fetch(*fetched); });
   } else {
-    tile<kMR, kNV>(k, a, row_step, k_step, b, kNR, sum, kNR, into);
+    tile<kMR, NV>(k, a, row_step, k_step, b, kNR, sum, kNR, into);
   }
 }
 
-void gemm_tile(int64_t k, const float* a, const float* b, float* sum, bool add, const TileOut* out) {
-  tile_of(k, a, 1, kMR, b, sum, add, out);
+// The vectors of a last panel that have columns.
+ADAPTUNE_INLINE void tile_of_width(int64_t k, const float* a, int64_t row_step, int64_t k_step,
+                                   const float* b, float* sum, bool add, int64_t cols,
+                                   const TileOut* fetched) {
+  if (cols > (kNV - 1) * kW) return tile_of<kNV>(k, a, row_step, k_step, b, sum, add, fetched);
+  if constexpr (kNV > 2) {
+    if (cols > kW) return tile_of<2>(k, a, row_step, k_step, b, sum, add, fetched);
+  }
+  tile_of<1>(k, a, row_step, k_step, b, sum, add, fetched);
 }
 
-void gemm_tile_rows(int64_t k, const float* a, int64_t ld, const float* b, float* sum, bool add,
-                    const TileOut* out) {
-  tile_of(k, a, ld, 1, b, sum, add, out);
+void gemm_tile(int64_t k, const float* a, const float* b, float* sum, bool add, int64_t cols,
+               const TileOut* fetched) {
+  tile_of_width(k, a, 1, kMR, b, sum, add, cols, fetched);
+}
+
+void gemm_tile_rows(int64_t k, const float* a, int64_t ld, const float* b, float* sum, bool add, int64_t cols,
+                    const TileOut* fetched) {
+  tile_of_width(k, a, ld, 1, b, sum, add, cols, fetched);
 }
 
 // Row-major x[count][k] into out[k][kPanel]: blocks of kLanes rows are transposed in registers.

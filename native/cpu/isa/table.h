@@ -125,12 +125,13 @@ struct IsaTable {
   void (*pack_b_columns)(const float* x, int64_t ld, const int32_t* columns, int64_t count, int64_t k,
                          int64_t panel_step, float* out);
   void (*gelu)(float* x, int64_t count);  // in place
-  // sum[mr][nr] = or += a[k][mr]^T b[k][nr], k <= kc. What gemm_store(*out, ...) will read and write is
-  // fetched into the cache meanwhile; out may be null.
-  void (*gemm_tile)(int64_t k, const float* a, const float* b, float* sum, bool add, const TileOut* out);
+  // sum[mr][cols of nr] = or += a[k][mr]^T b[k][nr], k <= kc. What gemm_store(*fetched, ...) will read and
+  // write is brought into the cache meanwhile; null: nothing.
+  void (*gemm_tile)(int64_t k, const float* a, const float* b, float* sum, bool add, int64_t cols,
+                    const TileOut* fetched);
   // The same with mr rows of A as they stand in a matrix, ld floats apart.
   void (*gemm_tile_rows)(int64_t k, const float* a, int64_t ld, const float* b, float* sum, bool add,
-                         const TileOut* out);
+                         int64_t cols, const TileOut* fetched);
   void (*gemm_store)(const TileOut& out, const float* sum);
 
   int64_t (*attention_fwd_scratch)(int64_t length, int64_t head_width);
