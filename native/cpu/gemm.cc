@@ -17,6 +17,7 @@ static_assert(int(Curve::kNone) == int(Activation::kNone) && int(Curve::kGelu) =
               int(Curve::kTanh) == int(Activation::kTanh));
 
 constexpr int64_t kBlockRows = 96;      // with kc = 384: 144 KiB of A
+constexpr int64_t kMomentRows = 48;     // of a block whose moments are taken
 constexpr int64_t kBlockColumns = 384;  // of unfinished sums, 144 KiB more, when K > kc
 constexpr int64_t kSmallA = 32 * 1024;  // floats of A that the caller packs alone, not every task again
 constexpr int64_t kPackRows = 64;       // of a matrix whose columns are packed, in one task
@@ -170,15 +171,28 @@ struct ColumnMoments {
                        g.moment_form == MomentForm::kAbs, mean, mean + g.c.cols);
   }
 
+  // All blocks of a column at once: one division instead of one a block.
   void merge_into(const Context& context) const {
+    constexpr int64_t kColumns = 256;
     const int64_t n = g.c.cols;
-    for_pieces(context, n, 256, [&](int64_t first, int64_t count, int) {
+    const double count = static_cast<double>(g.c.rows);
+    const auto weight = [&](int64_t b) { return static_cast<double>(std::min(rows, g.c.rows - b * rows)); };
+    for_pieces(context, n, kColumns, [&](int64_t first, int64_t columns, int) {
+      double mean[kColumns] = {}, m2[kColumns] = {};
       for (int64_t b = 0; b < blocks; ++b) {
-        const double* mean = partial + b * 2 * n;
-        const double block_rows = static_cast<double>(std::min(rows, g.c.rows - b * rows));
-        for (int64_t c = first; c < first + count; ++c)
-          merge(g.moments[c], {block_rows, mean[c], mean[n + c]});
+        const double* own = partial + b * 2 * n + first;
+        const double share = weight(b) / count;
+        for (int64_t c = 0; c < columns; ++c) mean[c] += share * own[c];
       }
+      for (int64_t b = 0; b < blocks; ++b) {
+        const double* own = partial + b * 2 * n + first;
+        const double own_rows = weight(b);
+        for (int64_t c = 0; c < columns; ++c) {
+          const double delta = own[c] - mean[c];
+          m2[c] += own[n + c] + own_rows * (delta * delta);
+        }
+      }
+      for (int64_t c = 0; c < columns; ++c) merge(g.moments[first + c], {count, mean[c], m2[c]});
     });
   }
 };
@@ -207,7 +221,8 @@ void gemm(const Context& context, const GemmArgs& args) {
   const bool small_a = panels_m * isa.mr * s.k <= kSmallA, whole_a = in_rows || small_a || g.a_columns,
              own_panels = !whole_a;
   const bool one_run = s.k <= isa.kc;
-  const int64_t most_mt = ceil_div(kBlockRows, isa.mr), least_mt = g.moments ? most_mt : 1;
+  const int64_t most_mt = ceil_div(g.moments ? kMomentRows : kBlockRows, isa.mr),
+                least_mt = g.moments ? most_mt : 1;
   const ColumnMoments moments(context, g, most_mt * isa.mr);
   int64_t mt = std::min(panels_m, most_mt);
   int64_t nt = one_run ? panels_n : std::min(panels_n, ceil_div(kBlockColumns, isa.nr));

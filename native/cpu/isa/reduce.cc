@@ -50,24 +50,41 @@ void column_sum_squares(const float* x, int64_t ld, int64_t rows, int64_t count,
   }
 }
 
+// Of kVectors vectors of columns at a time: whole lines of a row.
+template <int kVectors>
+ADAPTUNE_INLINE void moments_of(const float* x, int64_t ld, int64_t rows, bool magnitude, double* mean,
+                                double* m2) {
+  const double inverse = 1 / static_cast<double>(rows);
+  const vq sign = (magnitude ? 0x7FFFFFFFFFFFFFFFu : ~uint64_t{0}) - vq{};
+  const auto value = [sign](const float* p) __attribute__((always_inline)) {
+    return (vd)((vq)load_wide(p) & sign);
+  };
+  vd origin[kVectors], sum[kVectors] = {}, squares[kVectors] = {};
+#pragma GCC unroll 8
+  for (int i = 0; i < kVectors; ++i) origin[i] = value(x + i * kH);
+  for (int64_t row = 1; row < rows; ++row) {
+    const float* from = x + row * ld;
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) {
+      const vd d = value(from + i * kH) - origin[i];
+      sum[i] += d, squares[i] = fma(d, d, squares[i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kVectors; ++i) {
+    const vd rest = squares[i] - sum[i] * sum[i] * inverse;
+    store(mean + i * kH, origin[i] + sum[i] * inverse), store(m2 + i * kH, rest > 0 ? rest : vd{});
+  }
+}
+
 void column_moments(const float* x, int64_t ld, int64_t rows, int64_t count, bool magnitude, double* mean,
                     double* m2) {
-  const double inverse = 1 / static_cast<double>(rows);
+  constexpr int kMany = kW == 16 ? 6 : 4;  // a panel's columns
   int64_t c = 0;
-  for (; c + kH <= count; c += kH) {
-    const auto value = [&](int64_t row) {
-      const vd v = load_wide(x + row * ld + c);
-      return magnitude ? abs(v) : v;
-    };
-    const vd origin = value(0);
-    vd sum = {}, squares = {};
-    for (int64_t row = 1; row < rows; ++row) {
-      const vd d = value(row) - origin;
-      sum += d, squares += d * d;
-    }
-    const vd rest = squares - sum * sum * inverse;
-    store(mean + c, origin + sum * inverse), store(m2 + c, rest > 0 ? rest : vd{});
-  }
+  for (; c + kMany * kH <= count; c += kMany * kH)
+    moments_of<kMany>(x + c, ld, rows, magnitude, mean + c, m2 + c);
+  for (; c + kH <= count; c += kH) moments_of<1>(x + c, ld, rows, magnitude, mean + c, m2 + c);
+  const double inverse = 1 / static_cast<double>(rows);
   for (; c < count; ++c) {
     const auto value = [&](int64_t row) {
       const double v = x[row * ld + c];
