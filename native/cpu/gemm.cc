@@ -1,10 +1,10 @@
 // The driver of the matrix product (Goto and van de Geijn 2008, BLIS). B is packed whole, once:
-// [panel][K][nr]; a Weight keeps that pack. C is cut into blocks of mt x nt panels, one task each; a task
-// packs its rows of A for one run of kc and walks its panels of B (which stream from the second-level cache
-// while a panel of A stays in the first). K is never cut between tasks, and every element of C is sum over
-// runs of kc of one chain of multiply-adds, in order, so it depends on its row of A and its column of B
-// alone: not on M, on the block it falls into, or on threads. Moments of C are taken of each
-// panel of a block while it is in the first-level cache; blocks then have a fixed height.
+// [panel][K][nr]; a Weight keeps that pack. C is cut into blocks of mt x nt panels, one task each. Rows of A
+// are read where they stand; of a weight gradient, whose A is read by columns, a task packs what it needs for
+// one run of kc. A task walks its panels of B, which stream from the second-level cache. K is never cut
+// between tasks, and every element of C is sum over runs of kc of one chain of multiply-adds, in order, so it
+// depends on its row of A and its column of B alone: not on M, on the block it falls into, or on threads.
+// Moments of C are taken of each panel of a block while it is in the cache; blocks then have a fixed height.
 #include <utility>
 
 #include "cpu/ops_cpu.h"
@@ -23,7 +23,7 @@ constexpr int64_t kSmallA = 32 * 1024;  // floats of A that the caller packs alo
 constexpr int64_t kPackRows = 64;       // of a matrix whose columns are packed, in one task
 constexpr int64_t kTasksPerThread = 12;
 constexpr int64_t kLeastOwn = 3;  // panels of A: a task that packs its own does not give up columns before
-constexpr int64_t kWide = 4;      // blocks stay wide: narrow ones pack A again for few columns
+constexpr int64_t kWide = 4;      // blocks stay wide: narrow ones read A again for few columns
 
 struct Shape {
   int64_t m, n, k;
@@ -214,8 +214,8 @@ void gemm(const Context& context, const GemmArgs& args) {
   const float* b = packed_b(context, g, s);
 
   const int64_t panels_m = ceil_div(s.m, isa.mr), panels_n = ceil_div(s.n, isa.nr);
-  // Rows of A are read where they stand; those of a last, short panel and columns are packed. Columns out of
-  // a list are dear to gather, so once, and not by every task again.
+  // Of A in rows only a last, short panel is packed. Columns out of a list are dear to gather, so once, and
+  // not by every task again.
   const bool in_rows = g.kind != GemmKind::kWeightGrad;
   const int64_t whole_panels = s.m / isa.mr;
   const bool small_a = panels_m * isa.mr * s.k <= kSmallA, whole_a = in_rows || small_a || g.a_columns,

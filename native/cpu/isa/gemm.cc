@@ -1,9 +1,9 @@
 // C = epilogue(A B) after Goto and van de Geijn (2008): the driver (cpu/gemm.cc) cuts C into blocks and packs
-// A and B into panels; here are the register tile over two panels, the packing, and the epilogue of one tile.
-// Per tile and k: mr nr multiply-adds for mr + nr loaded floats, so k mr nr 2 FLOPs read 4 k (mr + nr) bytes.
-// Share of the multiply-add peak of one thread (Zen 4 server, 118 GFLOP/s): the tile alone 99 % with AVX-512
-// and AVX2; whole ops with AVX-512 in bench/results/kernels-minilm.json (1500 x 1536 over 384: 91 %, 86 %
-// with bias, saved pre-activation and gelu).
+// B, and A where it is read by columns, into panels; here are the register tile over two panels or over rows
+// of A, the packing, and the epilogue of one tile. Per tile and k: mr nr multiply-adds for mr + nr loaded
+// floats, so k mr nr 2 FLOPs read 4 k (mr + nr) bytes. Share of the multiply-add peak of one thread (Zen 4
+// server, 118 GFLOP/s): the tile alone 99 % with AVX-512 and AVX2; whole ops with AVX-512 in
+// bench/results/kernels-minilm.json.
 #include "cpu/isa/math.h"
 #include "cpu/isa/table.h"
 #include "cpu/isa/tile.h"
