@@ -79,10 +79,10 @@ const MEMORY = [
 function memoryTable({ metrics }: Summary, { memory }: Details): Markup {
   const rows: Cell[][] = MEMORY.flatMap(([key, name]) => (memory[key] > 0 ? [[name, mebibytes(memory[key])]] : []));
   return tableOf({
-    head: ['memory', 'predicted'],
+    head: ['memory', ''],
     rows: [
       ...rows,
-      ['together', mebibytes(memory.total)],
+      ['predicted for training', mebibytes(memory.total)],
       ['measured peak of the process', `${counted(metrics.peak_rss_mb)} MiB`],
     ],
   });

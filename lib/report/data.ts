@@ -89,7 +89,7 @@ const token = z.looseObject({
   uses: count,
   pplU: figure,
   saved: number,
-  association: z.looseObject({ label: z.string(), share: number, base: number, q: number }).nullable(),
+  association: z.looseObject({ label: z.string(), share: figure, base: figure, q: figure }).nullable(),
 });
 
 const summary = z.looseObject({

@@ -47,19 +47,23 @@ const contextOf = ({ before, phrase, after }: NonNullable<Details['examples'][nu
   brief(after, 100),
 ];
 
+function associationCells(association: Summary['tokens'][number]['association']): string[] {
+  const { label: name = '', share = null, base = null, q = null } = association ?? {};
+  // The share is of texts that had no part in choosing the label.
+  if (share === null || base === null || q === null || q > Q_SHOWN || share <= base) return ['', '', ''];
+  return [briefName(name), percent(share, 0), percent(base, 0)];
+}
+
 function tokensTable({ tokens }: Summary, { examples }: Details): Markup {
   const rows = examples.map((example, i): Cell[] => {
     const { phrase, support, uses, pplU, saved, association } = tokens[i]!;
-    const told = association !== null && association.q <= Q_SHOWN && association.share > association.base;
     return [
       briefName(phrase),
       counted(support),
       counted(uses),
       orDash(pplU, two),
       counted(saved),
-      ...(told
-        ? [briefName(association.label), percent(association.share, 0), percent(association.base, 0)]
-        : ['', '', '']),
+      ...associationCells(association),
       example === null ? '' : element('span', {}, ...contextOf(example)),
     ];
   });

@@ -2,21 +2,23 @@
 import type { ReportedUnits, Summary } from './data.js';
 import { counted, two } from './figures.js';
 import { element, type Markup } from './html.js';
-import { AXIS, colour, dot, label, line, rect, sized, tip } from './svg.js';
+import { AXIS, colour, dot, label, line, rect, sized, ticks, tip } from './svg.js';
 import { figure } from './tables.js';
 
 const SIZE = { width: 460, height: 340, left: 66, right: 16, top: 12 };
 const BOTTOM = SIZE.height - AXIS;
 const [ALL, CHOSEN] = ['#8a8a8a', colour(1)];
 
-/** Round values between two powers of ten: 1, 2, 5, 10, or powers alone where there are many. */
+/** Round values between two powers of ten: powers alone, or with 2 and 5, or finer ones where the ends are near. */
 function logTicks(low: number, high: number): number[] {
-  const factors = high - low > 2.5 ? [1] : high - low > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9];
   const powers = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, i) => Math.floor(low) + i);
-  const values = powers.flatMap((power) => factors.map((factor) => factor * 10 ** power));
-  const inside = values.filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
+  const of = (factors: number[]) => powers.flatMap((power) => factors.map((factor) => factor * 10 ** power));
+  const candidates = [of([1]), of([1, 2, 5]), ticks(10 ** low, 10 ** high)].map((values) =>
+    values.filter((value) => value > 0 && Math.log10(value) >= low && Math.log10(value) <= high),
+  );
+  const inside = candidates.find(({ length }) => length >= 3) ?? candidates.at(-1)!;
   const every = Math.ceil(inside.length / 7);
-  return inside.filter((_, i) => i % every === 0).map((value) => Number(value.toPrecision(2)));
+  return inside.filter((_, i) => i % every === 0).map((value) => Number(value.toPrecision(3)));
 }
 
 const shown = (value: number) =>

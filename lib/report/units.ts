@@ -74,29 +74,26 @@ function scale(): Markup[] {
   }).concat(label(from - 8, 15, 'end', 'score'));
 }
 
-/** What two selections of as many units of each layer share when both are drawn by lot. */
-function chance(selected: readonly number[], count: number): number {
+/** What two selections of as many units of each layer share when both are drawn by lot; null where none is selected. */
+function chance(selected: readonly number[], count: number): number | null {
   const both = selected.reduce((sum, n) => sum + (n * n) / count, 0);
   const each = selected.reduce((sum, n) => sum + n, 0);
-  return each === 0 ? 1 : both / (2 * each - both);
+  return each === 0 ? null : both / (2 * each - both);
 }
 
 function steadiness({ plan, metrics }: Summary, sizes: Details['sizes']): Markup[] {
   const { diagnostics } = metrics;
   if (!diagnostics) return [];
   const { spearman, jaccard } = diagnostics;
-  const line = (name: string, kind: 'groups' | 'neurons'): Cell[] => [
-    name,
-    orDash(spearman[kind].dispersion, two),
-    orDash(spearman[kind].gradient, two),
-    two(jaccard[kind]),
-    two(
-      chance(
-        plan.layers.map((layer) => layer[kind].length),
-        sizes[kind],
-      ),
-    ),
-  ];
+  const line = (name: string, kind: 'groups' | 'neurons'): Cell[] => {
+    const lot = chance(
+      plan.layers.map((layer) => layer[kind].length),
+      sizes[kind],
+    );
+    const overlap = lot === null ? null : jaccard[kind];
+    const { dispersion, gradient } = spearman[kind];
+    return [name, ...[dispersion, gradient, overlap, lot].map((value) => orDash(value, two))];
+  };
   return [
     element('h3', {}, 'What the score follows, and how steady it is'),
     element(
