@@ -38,6 +38,7 @@ svg .faint { fill: #555 }
   body { max-width: none; margin: 0; font-size: 11pt }
   figure, tr, dl { break-inside: avoid }
   h2, h3 { break-after: avoid }
+  .pair { grid-template-columns: 1fr 1fr }
   .scroll { overflow: visible }
   mark { print-color-adjust: exact }
 }

@@ -37,6 +37,12 @@ const CASES: Case[] = [
   ['predict M T --out W/x.doc', 2, 'E_ARGUMENT', /^--out: expected a file ending in \.jsonl, \.csv, \.tsv/],
   ['train --model scratch:tny --train T --out W/no', 2, 'E_ARGUMENT', /scratch:tiny, .*received "scratch:tny"$/],
 
+  [
+    'report W/nowhere',
+    1,
+    'E_FILE',
+    /nowhere: expected the folder of a finished training run, .*without adaptune\.json$/,
+  ],
   ['predict W/nowhere', 1, 'E_MODEL_INCOMPLETE', /nowhere: expected a model that adaptune saved/],
   ['predict M W/absent.csv', 1, 'E_FILE', /absent\.csv: expected a readable file, came ENOENT/],
   [
