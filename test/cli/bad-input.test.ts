@@ -251,7 +251,7 @@ const CASES: Case[] = [
     argv: `train ${TRAIN} --train T --out F/out --budget 1e-4`,
     code: 'E_ARGUMENT',
     exit: 2,
-    message: /^expected at least 0\.0208\d+, .* for budget but received 0\.0001$/,
+    message: /^expected at least 0\.0208\d+, .* for budget \(--budget\) but received 0\.0001$/,
   },
   {
     name: 'a name on a hub',
