@@ -40,11 +40,14 @@ function drawWeights(seed: number): Weights {
   let next = 0;
   const draw = (count: number) => Array.from({ length: count }, () => words.uniform(next++));
   const units = (count: number, weights: number, features: number) => {
-    const scale = 10 * words.uniform(next++);
-    const times = (values: number[]) => values.map((value) => scale * value);
+    // Units of one module differ in size, or any mean of them would do.
+    const unit = (length: number) => {
+      const scale = 10 * words.uniform(next++) ** 3;
+      return draw(length).map((value) => scale * value);
+    };
     return {
-      gradients: Array.from({ length: count }, () => times(draw(weights))),
-      features: Array.from({ length: count }, () => draw(features)),
+      gradients: Array.from({ length: count }, () => unit(weights)),
+      features: Array.from({ length: count }, () => unit(features)),
     };
   };
   return Array.from({ length: config.layers }, () => ({
