@@ -228,7 +228,8 @@ export interface Binding {
   setSlot(trainer: TrainerHandle, index: number, field: 'value' | 'm' | 'v', data: Float32Array): Promise<void>;
   setSlotStep(trainer: TrainerHandle, index: number, t: number): Promise<void>;
 
-  createCalibration(model: ModelHandle): CalibrationHandle;
+  /** `squares`: of each batch's gradients, in place of the gradients' sum. */
+  createCalibration(model: ModelHandle, squares?: boolean): CalibrationHandle;
   calibrate(
     calibration: CalibrationHandle,
     batch: PackedBatch,

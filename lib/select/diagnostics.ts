@@ -1,5 +1,5 @@
 /** How far a selection can be trusted: what the score follows, and what two halves of the data would have selected. */
-import type { EncoderConfig, LayerSensitivity, UnitSensitivity } from '../native/binding.js';
+import type { EncoderConfig, LayerSensitivity } from '../native/binding.js';
 import { gather, gatherScores, scoreUnits, UNIT_KINDS } from './scores.js';
 import type { LayerScores, ScoreOptions, UnitKind } from './scores.js';
 import { jaccard, spearman } from './statistics.js';
@@ -19,8 +19,7 @@ export const JACCARD_WARNING = 0.6;
 
 /**
  * whole: sensitivity over all calibration texts; halves: over two disjoint halves of them, from which `select` chooses as
- * it did from the whole (by budget, or by cost with a depth floor of each half's own). The halves' gradients are sums of
- * the whole's scale, so G is doubled to be that of a half's mean loss.
+ * it did from the whole (by budget, or by cost with a depth floor of each half's own).
  */
 export function diagnoseSelection(
   config: EncoderConfig,
@@ -34,7 +33,7 @@ export function diagnoseSelection(
     dispersion: spearman(gatherScores(scores, kind), gather(whole, kind, options.dispersion)),
     gradient: spearman(gatherScores(scores, kind), gather(whole, kind, 'gradient')),
   });
-  const [a, b] = halves.map((half) => select(scoreUnits(half.map(doubleGradient), options)));
+  const [a, b] = halves.map((half) => select(scoreUnits(half, options)));
   const overlap = (kinds: readonly UnitKind[], weight?: (unit: string) => number) =>
     jaccard(unitNames(a!, kinds), unitNames(b!, kinds), weight);
   const weights = overlap(UNIT_KINDS, (unit) =>
@@ -52,14 +51,6 @@ export function diagnoseSelection(
     jaccard: { weights, groups: overlap(['groups']), neurons: overlap(['neurons']) },
     warnings,
   };
-}
-
-function doubleGradient({ groups, neurons }: LayerSensitivity): LayerSensitivity {
-  return { groups: double(groups), neurons: double(neurons) };
-}
-
-function double(units: UnitSensitivity): UnitSensitivity {
-  return { ...units, gradient: units.gradient.map((g) => 2 * g) };
 }
 
 function unitNames(selection: readonly LayerSelection[], kinds: readonly UnitKind[]): Set<string> {

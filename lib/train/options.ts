@@ -175,6 +175,12 @@ export const TRAIN_OPTIONS = {
       default: 'norm',
       help: 'Form of the index of dispersion.',
     },
+    importance: {
+      type: 'choice',
+      choices: ['gradient', 'fisher'],
+      default: 'gradient',
+      help: 'What of the gradients counts beside it. gradient: the norm of that of the mean loss. fisher: the root of the mean square over the calibration texts, each by itself (empirical Fisher information), which takes longer.',
+    },
   }),
   ...grouped('Training', {
     epochs: {

@@ -16,6 +16,7 @@ const SETTLED: ReadonlySet<string> = new Set([
   'spread',
   'floor',
   'dispersion',
+  'importance',
   'lr',
   'headLr',
   'tokenLr',

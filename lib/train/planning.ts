@@ -86,7 +86,7 @@ export async function selectStage(planning: Planning): Promise<Selected> {
   if (!method.measures(options)) return { selection: choose([]), diagnostics: null, units: null };
   const halves = stratifiedHalves(train.labels, CALIBRATION_TEXTS, { seed: options.seed, stream: 'calibration' });
   const measured = await run.stage('calibrate', (report) =>
-    measureSensitivity(encoder, train.encodings, train.labels, halves, options.batch, {
+    measureSensitivity(encoder, train.encodings, train.labels, halves, options, {
       signal: run.signal,
       onProgress: report,
     }),

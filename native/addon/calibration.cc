@@ -10,9 +10,13 @@ namespace {
 
 napi_value create_calibration(const Call& call) {
   const auto model = open_handle<DeviceModel>(call.argument(0, "model"));
+  const Value squares = call.argument(1, "squares");
+  const Importance importance =
+      !squares.absent() && squares.boolean() ? Importance::kFisher : Importance::kGradient;
   std::shared_ptr<DeviceCalibration> calibration;
-  model->device->run(
-      [&](const Engine& engine) { calibration = std::make_shared<DeviceCalibration>(model, engine); });
+  model->device->run([&](const Engine& engine) {
+    calibration = std::make_shared<DeviceCalibration>(model, engine, importance);
+  });
   return make_handle(call.env, std::move(calibration));
 }
 

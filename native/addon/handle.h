@@ -26,8 +26,8 @@ struct DeviceTrainer {
 };
 
 struct DeviceCalibration {
-  DeviceCalibration(std::shared_ptr<DeviceModel> on, const Engine& engine)
-      : base(std::move(on)), calibration(engine, base->model) {}
+  DeviceCalibration(std::shared_ptr<DeviceModel> on, const Engine& engine, Importance importance)
+      : base(std::move(on)), calibration(engine, base->model, importance) {}
   std::shared_ptr<DeviceModel> base;
   Calibration calibration;
 };

@@ -71,32 +71,46 @@ std::vector<double> sum_squares(const Engine& engine, const Matrix& a, const Mat
   return squares;
 }
 
-// From the squares of the rows of the fused query, key and value, and of the columns of the output
-// projection.
-std::vector<double> group_gradients(const EncoderConfig& c, const std::vector<double>& qkv,
-                                    const std::vector<double>& out) {
-  const int64_t query_width = c.heads / c.kv_heads * c.head_width;
-  const double weights = static_cast<double>((2 * query_width + 2 * c.head_width) * c.hidden);
-  std::vector<double> gradients;
-  for (int64_t g = 0; g < c.kv_heads; ++g) {
-    const auto add = [](const std::vector<double>& squares, int64_t first, int64_t count) {
-      return std::accumulate(squares.begin() + first, squares.begin() + first + count, 0.0);
-    };
-    const int64_t key = c.heads * c.head_width + g * c.head_width, value = key + c.kv_heads * c.head_width;
-    const double squares = add(qkv, g * query_width, query_width) + add(qkv, key, c.head_width) +
-                           add(qkv, value, c.head_width) + add(out, g * query_width, query_width);
-    gradients.push_back(std::sqrt(squares / weights));
+// Sums of squared gradients, by unit of a layer.
+struct UnitSquares {
+  std::vector<double> groups, neurons;
+
+  void add(const UnitSquares& other) {
+    for (size_t i = 0; i < groups.size(); ++i) groups[i] += other.groups[i];
+    for (size_t i = 0; i < neurons.size(); ++i) neurons[i] += other.neurons[i];
   }
-  return gradients;
+};
+
+// Of a layer's gradients a, or of a + b.
+UnitSquares unit_squares(const Engine& engine, const EncoderConfig& c, const LayerGradients& a,
+                         const LayerGradients* b) {
+  const auto squares = [&](Matrix LayerGradients::*home, Axis axis) {
+    return sum_squares(engine, a.*home, b ? b->*home : Matrix{}, axis);
+  };
+  const auto add = [](const std::vector<double>& values, int64_t first, int64_t count) {
+    return std::accumulate(values.begin() + first, values.begin() + first + count, 0.0);
+  };
+  UnitSquares units;
+  // Rows of the fused query, key and value, columns of the output projection.
+  const std::vector<double> qkv = squares(&LayerGradients::qkv, Axis::kRows),
+                            out = squares(&LayerGradients::out, Axis::kColumns);
+  const int64_t query_width = c.heads / c.kv_heads * c.head_width;
+  for (int64_t g = 0; g < c.kv_heads; ++g) {
+    const int64_t key = c.heads * c.head_width + g * c.head_width, value = key + c.kv_heads * c.head_width;
+    units.groups.push_back(add(qkv, g * query_width, query_width) + add(qkv, key, c.head_width) +
+                           add(qkv, value, c.head_width) + add(out, g * query_width, query_width));
+  }
+  // Rows of the first matrix, columns of the second.
+  units.neurons = squares(&LayerGradients::up, Axis::kRows);
+  const std::vector<double> down = squares(&LayerGradients::down, Axis::kColumns);
+  for (size_t n = 0; n < down.size(); ++n) units.neurons[n] += down[n];
+  return units;
 }
 
-// From the squares of the rows of the first matrix and of the columns of the second.
-std::vector<double> neuron_gradients(const EncoderConfig& c, const std::vector<double>& up,
-                                     const std::vector<double>& down) {
-  std::vector<double> gradients;
-  for (size_t n = 0; n < up.size(); ++n)
-    gradients.push_back(std::sqrt((up[n] + down[n]) / static_cast<double>(2 * c.hidden)));
-  return gradients;
+// Per weight of a unit.
+std::vector<double> roots(std::vector<double> squares, int64_t weights) {
+  for (double& value : squares) value = std::sqrt(value / static_cast<double>(weights));
+  return squares;
 }
 
 }  // namespace
@@ -104,14 +118,20 @@ std::vector<double> neuron_gradients(const EncoderConfig& c, const std::vector<d
 // What one half of the sample adds up.
 struct Calibration::Half {
   SlotList list;
-  Buffer moments;  // four arrays over all layers, one behind the other
+  std::vector<UnitSquares> squares;  // of the batches so far, by layer; empty where gradients are added up
+  Buffer moments;                    // four arrays over all layers, one behind the other
   Moments *group_norm, *context, *neuron_norm, *neuron;
 
-  void init(Model& model) {
+  void init(Model& model, Importance importance) {
     const MomentCounts counts(model.config);
     const int64_t layers = model.config.layers;
     list = list_slots(model, unit_plan(model.config));
-    list.gradients.accumulate = true;
+    list.gradients.accumulate = importance == Importance::kGradient;
+    if (importance == Importance::kFisher) {
+      const UnitSquares none = {std::vector<double>(static_cast<size_t>(counts.group)),
+                                std::vector<double>(static_cast<size_t>(counts.neuron))};
+      squares.assign(static_cast<size_t>(layers), none);
+    }
     moments = Buffer(static_cast<size_t>(layers * counts.total()) * sizeof(Moments));
     group_norm = moments.as<Moments>();
     context = group_norm + layers * counts.group;
@@ -121,9 +141,9 @@ struct Calibration::Half {
   }
 };
 
-Calibration::Calibration(const Engine& engine, Model& model)
-    : engine_(engine), model_(model), halves_(new Half[2]) {
-  halves_[0].init(model), halves_[1].init(model);
+Calibration::Calibration(const Engine& engine, Model& model, Importance importance)
+    : engine_(engine), model_(model), importance_(importance), halves_(new Half[2]) {
+  halves_[0].init(model, importance), halves_[1].init(model, importance);
 }
 
 Calibration::~Calibration() = default;
@@ -144,6 +164,9 @@ void Calibration::add(const Batch& batch, const int32_t* labels, double scale, i
   const Head head = begin_head(engine_, model_, cls, {});
   head_loss(head, labels, nullptr, scale, sums.list.gradients, dcls);
   encoder_backward(pass, dcls);
+  if (importance_ == Importance::kGradient) return;
+  for (size_t l = 0; l < sums.squares.size(); ++l)
+    sums.squares[l].add(unit_squares(engine_, c, sums.list.gradients.layers[l], nullptr));
 }
 
 std::vector<Calibration::Layer> Calibration::result(int half) const {
@@ -177,15 +200,18 @@ std::vector<Calibration::Layer> Calibration::result(int half) const {
       const Dispersion d = signed_dispersion(&m, 1);
       layer.neuron_ratio.push_back(d.ratio), layer.neuron_feature.push_back(d.feature);
     }
-    const LayerGradients& g = first.list.gradients.layers[static_cast<size_t>(l)];
-    const LayerGradients* other = second ? &second->list.gradients.layers[static_cast<size_t>(l)] : nullptr;
-    const auto squares = [&](Matrix LayerGradients::*home, Axis axis) {
-      return sum_squares(engine_, g.*home, other ? other->*home : Matrix{}, axis);
-    };
-    layer.group_gradient = group_gradients(c, squares(&LayerGradients::qkv, Axis::kRows),
-                                           squares(&LayerGradients::out, Axis::kColumns));
-    layer.neuron_gradient = neuron_gradients(c, squares(&LayerGradients::up, Axis::kRows),
-                                             squares(&LayerGradients::down, Axis::kColumns));
+    const size_t index = static_cast<size_t>(l);
+    UnitSquares squares;
+    if (importance_ == Importance::kFisher) {
+      squares = first.squares[index];
+      if (second) squares.add(second->squares[index]);
+    } else {
+      squares = unit_squares(engine_, c, first.list.gradients.layers[index],
+                             second ? &second->list.gradients.layers[index] : nullptr);
+    }
+    layer.group_gradient =
+        roots(std::move(squares.groups), (2 * c.heads / c.kv_heads + 2) * c.head_width * c.hidden);
+    layer.neuron_gradient = roots(std::move(squares.neurons), 2 * c.hidden);
   }
   return layers;
 }

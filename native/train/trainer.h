@@ -118,20 +118,26 @@ class Trainer {
   bool head_, rows_active_;
 };
 
+// What calibration adds up: gradients, so that batches count as one, or the squares of each batch's. Of
+// batches of one text at scale 1 / sqrt(texts) these are the diagonal of the empirical Fisher information.
+enum class Importance : uint8_t { kGradient, kFisher };
+
 // Sensitivity of every unit over a calibration sample, dropout off, nothing updated.
 // Units: per layer, kv_heads attention groups and feed_forward neurons.
 class Calibration {
  public:
-  Calibration(const Engine& engine, Model& model);
+  Calibration(const Engine& engine, Model& model, Importance importance);
   ~Calibration();
-  // Adds a batch to half 0 or 1; gradients are of `scale` * sum of losses (scale = 1 / texts of the whole
-  // sample). After an error (cancelled, out of memory) the half holds a part of the batch: start anew.
+  // Adds a batch to half 0 or 1; gradients are of `scale` * sum of losses (to be 1 / texts of the whole
+  // sample where they are added up). After an error (cancelled, out of memory) the half holds a part of the
+  // batch: start anew.
   void add(const Batch& batch, const int32_t* labels, double scale, int half);
 
   struct Layer {
     // norm: Var(r)/E(r) of magnitudes; ratio and feature: METHOD 3. [kv_heads] and [feed_forward].
     std::vector<double> group_norm, group_ratio, group_feature, neuron_norm, neuron_ratio, neuron_feature;
-    // L2 norm of the gradient of the mean loss in the unit's weights, divided by the root of their number
+    // L2 norm of the gradient in the unit's weights, divided by the root of their number; or the root of the
+    // sum of the squares of such norms
     std::vector<double> group_gradient, neuron_gradient;
   };
   // half 0, 1, or -1 for both together (moments merged, gradients added).
@@ -141,6 +147,7 @@ class Calibration {
   struct Half;
   Engine engine_;
   Model& model_;
+  Importance importance_;
   std::unique_ptr<Half[]> halves_;  // 2
 };
 
