@@ -143,7 +143,19 @@ async function ours(method: 'full' | 'adapt', folder: string) {
   const trainer = new Trainer(encoder, plan);
   const { labels } = inputs;
   const save = () => Promise.resolve(true);
-  const job = { run, encoder, trainer, plan, batches, validation, labels, options, step: 0, save };
+  const job = {
+    run,
+    encoder,
+    trainer,
+    plan,
+    batches,
+    validation,
+    labels,
+    options,
+    step: 0,
+    until: planning.steps,
+    save,
+  };
   await finetune(job).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });

@@ -62,7 +62,7 @@ export interface Workload {
   /** Texts whose [CLS] features the head fit computes, and its passes over them; 0 without a head fit. */
   headFitTexts: number;
   headFitPasses: number;
-  /** Texts of the calibration pass; 0 without one. */
+  /** Texts that calibration goes through, twice where units are chosen again; 0 without it. */
   calibrationTexts: number;
   /** Share of the steps in which new rows train; 0 without new tokens. */
   tokenPhase: number;

@@ -34,11 +34,8 @@ export function diagnoseSelection(
     gradient: spearman(gatherScores(scores, kind), gather(whole, kind, 'gradient')),
   });
   const [a, b] = halves.map((half) => select(scoreUnits(half, options)));
-  const overlap = (kinds: readonly UnitKind[], weight?: (unit: string) => number) =>
-    jaccard(unitNames(a!, kinds), unitNames(b!, kinds), weight);
-  const weights = overlap(UNIT_KINDS, (unit) =>
-    unit.startsWith('groups') ? groupWeights(config) : neuronWeights(config),
-  );
+  const overlap = (kind: UnitKind) => jaccard(unitNames(a!, [kind]), unitNames(b!, [kind]));
+  const weights = sharedWeights(config, a!, b!);
   const warnings =
     weights < JACCARD_WARNING
       ? [
@@ -48,9 +45,20 @@ export function diagnoseSelection(
       : [];
   return {
     spearman: { groups: correlation('groups'), neurons: correlation('neurons') },
-    jaccard: { weights, groups: overlap(['groups']), neurons: overlap(['neurons']) },
+    jaccard: { weights, groups: overlap('groups'), neurons: overlap('neurons') },
     warnings,
   };
+}
+
+/** Jaccard overlap of two selections by weights. */
+export function sharedWeights(
+  config: EncoderConfig,
+  a: readonly LayerSelection[],
+  b: readonly LayerSelection[],
+): number {
+  return jaccard(unitNames(a, UNIT_KINDS), unitNames(b, UNIT_KINDS), (unit) =>
+    unit.startsWith('groups') ? groupWeights(config) : neuronWeights(config),
+  );
 }
 
 function unitNames(selection: readonly LayerSelection[], kinds: readonly UnitKind[]): Set<string> {

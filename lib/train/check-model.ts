@@ -26,6 +26,7 @@ type Options = Pick<
   | 'layers'
   | 'layersBy'
   | 'epochs'
+  | 'reselect'
   | 'prefixCache'
   | 'newTokens'
   | 'tokens'

@@ -31,6 +31,8 @@ export interface Finetuning {
   options: Pick<ResolvedOptions, 'epochs' | 'seed' | 'weightDecay' | 'clip' | 'warmup' | 'saveEvery'>;
   /** Steps done before. */
   step: number;
+  /** Steps that there are to be done: all of the run, or those before units are chosen again. */
+  until: number;
   /** Writes a checkpoint after `step` steps; false when it failed and training may go on without it. */
   save(step: number, why: 'periodic' | 'required'): Promise<boolean>;
 }
@@ -54,10 +56,10 @@ export async function finetune(job: Finetuning): Promise<void> {
       await save('required');
       await run.stage('evaluate', (report) => evaluateEpoch(job, step, report));
     }
-    if (step === steps) return;
-    // Up to the next thing that is not a step: the end of the phase or of the epoch.
+    if (step === job.until) return;
+    // Up to the next thing that is not a step: the end of the phase, of the epoch, or of this part of the run.
     const phaseEnd = step < tokenSteps ? tokenSteps : steps;
-    const end = Math.min(phaseEnd, (Math.floor(step / batches.perEpoch) + 1) * batches.perEpoch);
+    const end = Math.min(job.until, phaseEnd, (Math.floor(step / batches.perEpoch) + 1) * batches.perEpoch);
     const stage: TrainStage = step < tokenSteps ? 'tokens' : 'units';
     await run.stage(stage, async (report) => {
       while (step < end) {

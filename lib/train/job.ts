@@ -5,14 +5,13 @@
 import { join } from 'node:path';
 import type { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
-import { Encoder, withDropout } from '../model/encoder.js';
-import { growRows } from '../model/growth.js';
+import type { Encoder } from '../model/encoder.js';
 import { modelFileNames, describeModel, writeModelManifest } from '../model/saved-model.js';
 import type { TensorSource } from '../model/safetensors.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import { Device } from '../native/device.js';
-import type { SelectionDiagnostics } from '../select/diagnostics.js';
+import { sharedWeights, type SelectionDiagnostics } from '../select/diagnostics.js';
 import { methodOf } from '../select/methods.js';
 import type { Mistake } from '../report/data.js';
 import { writeReportFiles } from '../report/write.js';
@@ -24,25 +23,25 @@ import { packageVersion } from '../util/version.js';
 import { TrainBatches } from './batches.js';
 import { checkModel } from './check-model.js';
 import { CheckpointStore, type Checkpoint } from './checkpoint.js';
-import { diverged, isDiverged, nothingLearned, WeightWatch } from './divergence.js';
+import { diverged, isDiverged, nothingLearned } from './divergence.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
 import { corpusOf, readInputs, validationLines, type Inputs, type Part } from './inputs.js';
-import { checkMemory, predictMemory } from './memory.js';
+import { loadEncoder } from './load-encoder.js';
 import { mineTokens } from './mine.js';
 import { worstMistakes } from './mistakes.js';
 import { describeSources, resolveTrainOptions, type ResolvedOptions, type TrainOptions } from './options.js';
-import { largestPiece, pieceTokens } from './pieces.js';
 import { planHash } from './plan-hash.js';
-import { keepPrefix, prefixBytes, withPrefixCache } from './prefix-cache.js';
 import { checkReachable, fitHeadStage, headTensors, planOf, selectStage, type Planning } from './planning.js';
+import { layerTensors, reselectStep, restoreLayers, sameSlice } from './reselect.js';
 import { chooseEpoch, choosesEpoch, trainResult, type ResultParts, type TrainResult } from './result.js';
 import { checkRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import { runDetails } from './run-report.js';
 import { Run, type Report, type TrainHooks } from './run.js';
-import { isScratch, scratchConfig, scratchInitializerRange, scratchTokenizer } from './scratch.js';
+import { beginSegment, type Segment } from './segment.js';
+import { isScratch, scratchTokenizer } from './scratch.js';
 import { checkIdentity, newProgress, type RunState } from './state.js';
-import { Trainer } from './trainer.js';
+import type { Trainer } from './trainer.js';
 
 /** Failed periodic checkpoints in a row that are put up with; training goes on from memory meanwhile. */
 const SAVE_FAILURES = 1;
@@ -121,10 +120,11 @@ class Job {
     }
     const encodings = await run.stage('tokenize', () => this.#encodeAll());
     try {
-      await run.stage('load', () => this.#loadEncoder());
-      await this.#makePlan(found, encodings.train);
+      this.#encoder = await run.stage('load', () => this.#load());
+      const planning = this.#planning(encodings.train);
+      await this.#makePlan(found, planning);
       this.#tellPlan();
-      return await this.#finetune(found, encodings);
+      return await this.#finetune(found, planning, encodings);
     } catch (error) {
       throw isDiverged(error) ? await this.#diverged(error) : error;
     } finally {
@@ -197,32 +197,30 @@ class Job {
     return encoded;
   }
 
-  async #loadEncoder(): Promise<void> {
-    const { options, inputs, device } = this;
-    const classes = inputs.labels.length;
-    const tokenizer = this.#tokenizer;
-    const pieces = tokenizer.pieces.slice(tokenizer.pieces.length - this.#mined.length);
-    const { seed, init, dropout } = options;
-    const first = tokenizer.vocabularySize - pieces.length;
-    if (isScratch(options.model)) {
-      const usual = scratchConfig(options.model, tokenizer.vocabularySize, classes);
-      const config = dropout === null ? usual : withDropout(usual, dropout);
-      const initializerRange = scratchInitializerRange(config.hidden);
-      this.#encoder = await Encoder.random(device, config, { seed, initializerRange });
-      await growRows(this.#encoder, { pieces, init }, { first, stored: config.vocabulary, seed });
-    } else {
-      this.#encoder = await Encoder.load(device, options.model, {
-        classes,
-        grow: { pieces, init, first },
-        seed,
-        ...(dropout === null ? {} : { dropout }),
-      });
-    }
-    for (const note of this.#encoder.notes) this.#run.note(note);
+  async #load(): Promise<Encoder> {
+    const encoder = await loadEncoder(this.device, this.options, {
+      classes: this.inputs.labels.length,
+      tokenizer: this.#tokenizer,
+      mined: this.#mined.length,
+    });
+    for (const note of encoder.notes) this.#run.note(note);
+    return encoder;
+  }
+
+  #planning(train: EncodedPart): Planning {
+    const { options } = this;
+    return {
+      run: this.#run,
+      encoder: this.#encoder,
+      train,
+      options,
+      newRowsFirst: this.#mined.length > 0 ? this.#tokenizer.vocabularySize - this.#mined.length : -1,
+      steps: Math.ceil(train.encodings.length / options.batch) * options.epochs,
+    };
   }
 
   /** Head fit, sensitivity and selection as the method asks for them, and the plan. */
-  async #makePlan(found: Found, train: EncodedPart): Promise<void> {
+  async #makePlan(found: Found, planning: Planning): Promise<void> {
     const stage = found?.state.stage ?? 'tokens';
     if (found && stage !== 'tokens') {
       this.#plan = found.state.plan;
@@ -233,25 +231,20 @@ class Job {
       for (const [name, values] of tensors) await this.#encoder.set(name, values);
       if (stage === 'plan') return;
     }
-    const { options } = this;
-    const planning: Planning = {
-      run: this.#run,
-      encoder: this.#encoder,
-      train,
-      options,
-      newRowsFirst: this.#mined.length > 0 ? this.#tokenizer.vocabularySize - this.#mined.length : -1,
-      steps: Math.ceil(train.encodings.length / options.batch) * options.epochs,
-    };
     checkReachable(planning);
-    if (stage === 'tokens' && methodOf(options.method).headFit) {
+    if (stage === 'tokens' && methodOf(this.options.method).headFit) {
       await fitHeadStage(planning);
       await this.#save('head', 0, headTensors(this.#encoder));
     }
+    await this.#select(planning);
+    await this.#save('plan', 0, headTensors(this.#encoder));
+  }
+
+  async #select(planning: Planning): Promise<void> {
     const { selection, diagnostics, units } = await selectStage(planning);
     this.#diagnostics = diagnostics;
     this.#units = units;
     this.#plan = planOf(planning, selection);
-    await this.#save('plan', 0, headTensors(this.#encoder));
   }
 
   #tellPlan(): void {
@@ -262,48 +255,51 @@ class Job {
 
   async #finetune(
     found: Found,
+    planning: Planning,
     encodings: { train: EncodedPart; validation: EncodedPart; test: EncodedPart | null },
   ): Promise<TrainResult> {
     const { options, inputs } = this;
     const run = this.#run;
-    const plan = this.#plan!;
     const batches = new TrainBatches(encodings.train.encodings, encodings.train.labels, options);
-    const step = found?.state.stage === 'train' ? found.state.step : 0;
-    const cached = options.prefixCache === 'auto';
-    const wanted = cached ? prefixBytes(this.#encoder.config, plan, batches, { ...options, steps: step }) : 0;
-    await this.#encoder.trim();
-    const piece = largestPiece(batches, options.epochs, pieceTokens(this.#encoder.config, plan));
-    const now = process.memoryUsage.rss();
-    const without = predictMemory(this.#encoder, plan, piece, { now, cached: wanted > 0 });
-    checkMemory(without);
-    const memory = withPrefixCache(without, wanted);
-    const trainer = new Trainer(this.#encoder, plan);
+    const again = reselectStep(options, this.#plan!, batches.perEpoch);
+    const begun = found?.state.stage === 'train' ? found : null;
+    let step = begun?.state.step ?? 0;
+    let segment = await this.#begin(batches, step, async (trainer) => {
+      if (begun === null) return;
+      const tensors = await this.#store.readTensors(begun.name);
+      await restoreLayers(this.#encoder, tensors);
+      await trainer.restore(begun.state.slots, tensors);
+    });
     try {
-      await trainer.initializeAdapters(options.seed);
-      const watch = await WeightWatch.begin(trainer.encoderMatrices());
-      if (found && step > 0) {
-        const tokenSteps = plan.phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
-        if (trainer.rowsActive && step >= tokenSteps) await trainer.freezeRows();
-        await trainer.restore(found.state.slots, await this.#store.readTensors(found.name));
+      const upTo = (until: number) =>
+        finetune({
+          run,
+          encoder: this.#encoder,
+          trainer: segment.trainer,
+          plan: this.#plan!,
+          batches,
+          validation: encodings.validation,
+          labels: inputs.labels,
+          options,
+          step,
+          until,
+          save: (done, why) => this.#saveStep(segment, again !== null, done, why),
+        });
+      // A checkpoint at the very step is of the plan before.
+      if (again !== null && step <= again) {
+        await upTo(again);
+        step = again;
+        segment = await this.#reselect(segment, planning, batches, step);
       }
-      await keepPrefix(trainer, run, batches.encodings.length, { bytes: memory.prefixCache, wanted });
-      await finetune({
-        run,
-        encoder: this.#encoder,
-        trainer,
-        plan,
-        batches,
-        validation: encodings.validation,
-        labels: inputs.labels,
-        options,
-        step,
-        save: (done, why) => this.#saveStep(trainer, watch, done, why),
-      });
+      await upTo(planning.steps);
+      const { trainer, memory } = segment;
       await trainer.keepPrefix(0, 0);
       const chosen = chooseEpoch(run.progress, inputs.validation.texts.length);
       const best = run.progress.best!;
       if (chosen.epoch === best.epoch && best.epoch !== run.progress.evaluations.at(-1)!.epoch) {
-        await trainer.restoreWeights(await this.#store.readOldTensors(best.checkpoint));
+        const old = await this.#store.readOldTensors(best.checkpoint);
+        await restoreLayers(this.#encoder, old);
+        await trainer.restoreWeights(old);
       }
       await trainer.mergeAdapters();
       let mistakes: Mistake[] = [];
@@ -327,8 +323,36 @@ class Job {
       if (remark !== null) run.note(remark);
       return await this.#finish(found !== null, encodings.train.encodings, { memory, chosen, ...scores }, mistakes);
     } finally {
-      trainer.close();
+      segment.trainer.close();
     }
+  }
+
+  #begin(batches: TrainBatches, step: number, restore: (trainer: Trainer) => Promise<void>): Promise<Segment> {
+    const run = this.#run;
+    return beginSegment({
+      run,
+      encoder: this.#encoder,
+      plan: this.#plan!,
+      batches,
+      options: this.options,
+      step,
+      restore,
+    });
+  }
+
+  /** Measures and chooses again; closes the trainer of before. */
+  async #reselect({ trainer }: Segment, planning: Planning, batches: TrainBatches, step: number): Promise<Segment> {
+    const before = this.#plan!;
+    const moments = await trainer.moments();
+    await trainer.keepPrefix(0, 0);
+    await this.#select(planning);
+    const after = this.#plan!;
+    const shared = sharedWeights(this.#encoder.config, before.layers, after.layers);
+    this.#run.note(
+      `units chosen again after step ${step}: ${shared.toFixed(2)} of their weights and those of before are in both (Jaccard)`,
+    );
+    trainer.close();
+    return this.#begin(batches, step, (next) => next.takeOver(moments, (name) => sameSlice(name, before, after)));
   }
 
   /** Writes the model's files, adaptune.json last. */
@@ -406,9 +430,16 @@ class Job {
     return result;
   }
 
-  async #saveStep(trainer: Trainer, watch: WeightWatch, step: number, why: 'periodic' | 'required'): Promise<boolean> {
+  async #saveStep(
+    { trainer, watch }: Segment,
+    layers: boolean,
+    step: number,
+    why: 'periodic' | 'required',
+  ): Promise<boolean> {
     try {
-      await this.#save('train', step, watch.watched(trainer.tensors()), trainer.slots());
+      const tensors = watch.watched(trainer.tensors());
+      if (layers) tensors.push(...layerTensors(this.#encoder));
+      await this.#save('train', step, tensors, trainer.slots());
       this.#saveFailures = 0;
       return true;
     } catch (error) {

@@ -181,6 +181,14 @@ export const TRAIN_OPTIONS = {
       default: 'gradient',
       help: 'What of the gradients counts beside it. gradient: the norm of that of the mean loss. fisher: the root of the mean square over the calibration texts, each by itself (empirical Fisher information), which takes longer.',
     },
+    reselect: {
+      type: 'integer',
+      min: 1,
+      max: 10_000,
+      words: ['tokens'],
+      value: 'N|tokens',
+      help: `Once more calibration, and units chosen anew (${methodsWhere((row) => row.bounded && row.followsScores)}): after epoch N, or when the token phase ends. Units that are left out keep what they learned. Nothing where that moment does not come before the last step.`,
+    },
   }),
   ...grouped('Training', {
     epochs: {

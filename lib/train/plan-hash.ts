@@ -33,9 +33,10 @@ const SETTLED: ReadonlySet<string> = new Set([
 /** Files that act through the list of tokens alone. */
 const SETTLED_FILES: ReadonlySet<string> = new Set(['tokens', 'stopWords']);
 
-/** Runs of one hash, on one instruction set, end with the same weights. */
+/** Runs of one hash, on one instruction set, end with the same weights. Where units are chosen again, nothing is settled. */
 export function planHash(plan: Plan, tokens: readonly TokenReport[], { model, data, options }: Identity): string {
   const { predictedCost: _, rates, ...rest } = plan;
+  const again = options.some(([name, value]) => name === 'reselect' && value !== null);
   const used = {
     head: rates.head,
     units: plan.floor < plan.layers.length || plan.embeddings ? rates.units : null,
@@ -45,7 +46,7 @@ export function planHash(plan: Plan, tokens: readonly TokenReport[], { model, da
     canonicalJson({
       model,
       data: data.filter(([name]) => !SETTLED_FILES.has(name)),
-      options: options.filter(([name]) => !SETTLED.has(name)),
+      options: options.filter(([name]) => again || !SETTLED.has(name)),
       plan: rest,
       rates: used,
       tokens: tokens.map(({ phrase, members = null }) => [phrase, members]),

@@ -15,6 +15,7 @@ import { checkLoss } from './divergence.js';
 import type { EncodedPart } from './evaluate.js';
 import { fitHead, HEAD_FIT_PASSES, HEAD_FIT_TEXTS } from './head-fit.js';
 import type { ResolvedOptions } from './options.js';
+import { choosesAgain } from './reselect.js';
 import type { Run } from './run.js';
 import { stratifiedHalves } from './split.js';
 
@@ -133,11 +134,12 @@ function workload({ train, options, newRowsFirst, steps }: Planning): Workload {
 /** What a run on these texts works through. */
 export function workloadOf(
   encodings: readonly Encoding[],
-  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'batch' | 'prefixCache'>,
+  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'batch' | 'prefixCache' | 'reselect'>,
   tokenPhase: number,
 ): Workload {
   const texts = encodings.length;
   const { headFit, measures } = methodOf(options.method);
+  const calibrations = measures(options) ? (choosesAgain(options, tokenPhase) ? 2 : 1) : 0;
   return {
     lengths: encodings.map(({ ids }) => ids.length),
     baseLengths: encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
@@ -145,7 +147,7 @@ export function workloadOf(
     steps: Math.ceil(texts / options.batch),
     headFitTexts: headFit ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
     headFitPasses: headFit ? HEAD_FIT_PASSES : 0,
-    calibrationTexts: measures(options) ? Math.min(texts, CALIBRATION_TEXTS) : 0,
+    calibrationTexts: calibrations * Math.min(texts, CALIBRATION_TEXTS),
     tokenPhase,
     prefixCache: options.prefixCache === 'auto',
   };

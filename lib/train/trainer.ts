@@ -15,9 +15,17 @@ import { Words } from '../util/philox.js';
 import type { Plan } from '../select/plan.js';
 import type { TrainBatch } from './batches.js';
 import { pieceTokens } from './pieces.js';
+import { wholeName } from './reselect.js';
 import type { RunState } from './state.js';
 
 export type Tensors = ReadonlyMap<string, Float32Array>;
+
+export interface Moments {
+  m: Float32Array;
+  v: Float32Array;
+  /** AdamW steps done. */
+  t: number;
+}
 
 /** What of a plan says which weights train. */
 export type TrainedParts = Pick<Plan, 'layers' | 'lora' | 'embeddings' | 'newRowsFirst' | 'head'>;
@@ -144,9 +152,34 @@ export class Trainer {
     await this.#restoreRows(tensors);
   }
 
-  /** Puts back the weights, and only these, of a checkpoint of the same run, whatever its phase. */
+  /** Moments and counts of steps, by slice. */
+  async moments(): Promise<ReadonlyMap<string, Moments>> {
+    const found = new Map<string, Moments>();
+    for (const [index, { name, group, t }] of binding().trainerSlots(this.#handle).entries()) {
+      const [m, v] = [
+        await binding().getSlot(this.#handle, index, 'm'),
+        await binding().getSlot(this.#handle, index, 'v'),
+      ];
+      found.set(`${group}/${name}`, { m, v, t });
+    }
+    return found;
+  }
+
+  /** Goes on with the moments of another trainer of this encoder, in the slices that `same` names; the others begin anew. */
+  async takeOver(moments: ReadonlyMap<string, Moments>, same: (name: string) => boolean): Promise<void> {
+    for (const [index, { name, group }] of binding().trainerSlots(this.#handle).entries()) {
+      const before = same(name) ? moments.get(`${group}/${name}`) : undefined;
+      if (!before) continue;
+      await binding().setSlot(this.#handle, index, 'm', before.m);
+      await binding().setSlot(this.#handle, index, 'v', before.v);
+      await binding().setSlotStep(this.#handle, index, before.t);
+    }
+  }
+
+  /** Puts back the weights, and only these, of a checkpoint of the same run, whatever its phase: but not what it has whole. */
   async restoreWeights(tensors: Tensors): Promise<void> {
     for (const [index, { name, rows, cols }] of binding().trainerSlots(this.#handle).entries()) {
+      if (tensors.has(wholeName(name))) continue;
       await binding().setSlot(this.#handle, index, 'value', tensorOf(tensors, `value/${name}`, rows * cols));
     }
     await this.#restoreRows(tensors);
