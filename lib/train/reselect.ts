@@ -7,7 +7,6 @@ import type { TensorSource } from '../model/safetensors.js';
 import { methodOf } from '../select/methods.js';
 import type { Plan } from '../select/plan.js';
 import type { ResolvedOptions } from './options.js';
-import type { Tensors } from './trainer.js';
 
 type Options = Pick<ResolvedOptions, 'method' | 'reselect' | 'epochs'>;
 
@@ -48,7 +47,7 @@ export function layerTensors(encoder: Encoder): TensorSource[] {
 }
 
 /** What `layerTensors` put into a checkpoint; nothing where it put in none. */
-export async function restoreLayers(encoder: Encoder, tensors: Tensors): Promise<void> {
+export async function restoreLayers(encoder: Encoder, tensors: ReadonlyMap<string, Float32Array>): Promise<void> {
   for (const { name } of encoder.parameters()) {
     const values = tensors.get(wholeName(name));
     if (values) await encoder.set(name, values);
