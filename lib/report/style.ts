@@ -7,7 +7,7 @@ h1 { font-size: 1.75rem; margin: 0 0 .25rem }
 h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; padding-top: .75rem; border-top: 1px solid #d0d0d0 }
 h3 { font-size: 1rem; margin: 1.75rem 0 .25rem }
 p { max-width: 44rem; margin: .5rem 0 }
-.note { color: #555; font-size: .875rem }
+.note { color: #555; font-size: .875rem; overflow: clip }
 table { border-collapse: collapse; margin: .75rem 0 1.25rem; font-size: .8125rem; line-height: 1.4; font-variant-numeric: tabular-nums }
 .scroll { overflow-x: auto }
 th, td { padding: .25rem .7rem; text-align: right; vertical-align: top; border-bottom: 1px solid #e4e4e4; white-space: nowrap }
