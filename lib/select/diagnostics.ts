@@ -7,8 +7,8 @@ import { groupWeights, neuronWeights } from './units.js';
 import type { LayerSelection } from './units.js';
 
 export interface SelectionDiagnostics {
-  /** Spearman correlation of the score with the dispersion and with the gradient norm; NaN where one is constant. */
-  spearman: Record<UnitKind, { dispersion: number; gradient: number }>;
+  /** Spearman correlation of the score with the dispersion and with the gradient norm; null where one is constant. */
+  spearman: Record<UnitKind, { dispersion: number | null; gradient: number | null }>;
   /** Overlap of the selections from the two halves: of selected weights in all, of units by kind. */
   jaccard: Record<UnitKind | 'weights', number>;
   warnings: string[];
@@ -29,9 +29,14 @@ export function diagnoseSelection(
   select: (scores: LayerScores[]) => LayerSelection[],
 ): SelectionDiagnostics {
   const scores = scoreUnits(whole, options);
+  // Checkpoints and results are JSON, which has no NaN.
+  const withScores = (kind: UnitKind, part: 'gradient' | ScoreOptions['dispersion']): number | null => {
+    const r = spearman(gatherScores(scores, kind), gather(whole, kind, part));
+    return Number.isNaN(r) ? null : r;
+  };
   const correlation = (kind: UnitKind) => ({
-    dispersion: spearman(gatherScores(scores, kind), gather(whole, kind, options.dispersion)),
-    gradient: spearman(gatherScores(scores, kind), gather(whole, kind, 'gradient')),
+    dispersion: withScores(kind, options.dispersion),
+    gradient: withScores(kind, 'gradient'),
   });
   const [a, b] = halves.map((half) => select(scoreUnits(half, options)));
   const overlap = (kind: UnitKind) => jaccard(unitNames(a!, [kind]), unitNames(b!, [kind]));

@@ -207,6 +207,13 @@ describe('select/diagnostics', () => {
     expect(same.spearman.neurons.gradient).to.be.below(1);
   });
 
+  it('has no correlation with what is constant, and says so as JSON can', () => {
+    const flat = [{ groups: units([1, 2], [3, 3]), neurons: sample(0, 1)[0]!.neurons }];
+    const told = diagnoseSelection(config, flat, [flat, flat], { ...options, score: 'rank' }, select);
+    expect(told.spearman.groups).to.deep.equal({ dispersion: 1, gradient: null });
+    expect(JSON.parse(JSON.stringify(told))).to.deep.equal(told);
+  });
+
   it('lets the halves choose as the whole was chosen from, by cost with a floor too', () => {
     const three = tinyConfig(3, 48);
     // The halves disagree in the lower two layers, where a cost this low selects nothing.

@@ -64,8 +64,9 @@ export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
       );
       if (diagnostics) {
         const { spearman, jaccard } = diagnostics;
+        const figure = (r: number | null) => r?.toFixed(2) ?? 'none';
         const pair = (kind: 'groups' | 'neurons') =>
-          `${kind} ${spearman[kind].dispersion.toFixed(2)} and ${spearman[kind].gradient.toFixed(2)}`;
+          `${kind} ${figure(spearman[kind].dispersion)} and ${figure(spearman[kind].gradient)}`;
         say(`Spearman of the score with dispersion and gradient: ${pair('groups')}, ${pair('neurons')}`);
         say(`overlap of the selections of two halves (Jaccard, weights): ${jaccard.weights.toFixed(2)}`);
       }
