@@ -3,7 +3,7 @@ import { packBatch } from '../model/batching.js';
 import { Encoder } from '../model/encoder.js';
 import type { EncoderConfig } from '../native/binding.js';
 import { Device } from '../native/device.js';
-import { FLOPS, forwardFlops, predictCost, RATES, type CostRates } from '../select/cost.js';
+import { forwardFlops, predictCost } from '../select/cost.js';
 import { floorOf, type LayerSelection, selectUnits, wholeSelection } from '../select/units.js';
 import { TrainBatches } from '../train/batches.js';
 import { TRAIN_OPTIONS } from '../train/options.js';
@@ -170,13 +170,12 @@ async function training(encoder: Encoder, batches: TrainBatches, method: Method)
   });
   const lr = { units: 2e-5, head: 2e-5, rows: 0 };
   const prefixCache = isCached(method);
-  const costOver = (lengths: readonly number[], epochs: number, rates: CostRates = RATES) => {
-    const steps = lengths.length / batches.options.batch;
-    const alone = { epochs, steps, headFitTexts: 0, headFitPasses: 0, calibrationTexts: 0, tokenPhase: 0, prefixCache };
-    return predictCost(config, units, { lengths, baseLengths: lengths, ...alone }, method === 'full', lora, rates);
+  const costOver = (lengths: readonly number[], epochs: number) => {
+    const alone = { epochs, headFitTexts: 0, headFitPasses: 0, calibrationTexts: 0, tokenPhase: 0, prefixCache };
+    return predictCost(config, units, { lengths, baseLengths: lengths, ...alone }, method === 'full', lora);
   };
   // Of a step that finds all states: what is computed once is nothing among so many epochs.
-  const cost = (lengths: readonly number[], rates?: CostRates) => costOver(lengths, prefixCache ? Infinity : 1, rates);
+  const cost = (lengths: readonly number[]) => costOver(lengths, prefixCache ? Infinity : 1);
   if (prefixCache) {
     const plan = { floor, embeddings: false, phases: [] };
     const bytes = prefixBytes(config, plan, batches, { epochs: 2, steps: 0 });
@@ -184,7 +183,7 @@ async function training(encoder: Encoder, batches: TrainBatches, method: Method)
   }
   return {
     step: (index) => trainer.step(batches.at(index), { seed: 1, step: index, lr }),
-    flops: (lengths) => 3 * forwardFlops(config, lengths) * cost(lengths, FLOPS),
+    flops: (lengths) => 3 * forwardFlops(config, lengths) * cost(lengths),
     cost,
     ...(prefixCache && { cachedCost: costOver }),
     close: () => trainer.close(),

@@ -4,8 +4,6 @@
  *
  *   cost = r [phi (F + B_all + W) + (1 - phi) (F' + B_floor + W)] / 3F + (head fit + calibration) / full run
  *
- * Passes differ in the time that a FLOP takes, and weights that change are packed anew in every step: RATES.
- *
  * F: the layers' forward FLOPs at the texts' real lengths, B: backward through activations, W: weight gradients of what
  * is selected; full finetuning's F + B + W is 3F. Embeddings, norms and the head are left out of them: below 1 % of a
  * layer at usual sizes. F' is without the layers below the floor for texts whose states the prefix cache has: once behind
@@ -30,25 +28,8 @@ import {
   neuronWeights,
   rankUnits,
   singleCandidates,
-  wholeSelection,
 } from './units.js';
 import type { Granularity, LayerSelection, LowRank, RankedUnits, SelectOptions } from './units.js';
-
-/** What a FLOP of each pass costs, in FLOPs of a forward pass. */
-export interface CostRates {
-  /** Through activations: two passes over attention's matrices, norms and GELU computed again. */
-  backward: number;
-  /** Gradients of weights: long sums, without an epilogue. */
-  weights: number;
-  /** Of a matrix that trains, a weight in a step: two packs, the update, and what else a step does once. */
-  changed: number;
-}
-
-/** FLOPs alone: shares of the peak are counted so. */
-export const FLOPS: CostRates = { backward: 1, weights: 1, changed: 0 };
-
-/** Fitted to steps of MiniLM-L6 and BERT-base with texts of SciERC's lengths (docs/decisions/0030-predicted-cost.md). */
-export const RATES: CostRates = { backward: 1.35, weights: 0.8, changed: 400 };
 
 /** What one run works through. */
 export interface Workload {
@@ -57,8 +38,6 @@ export interface Workload {
   /** The same texts in base tokens, cut at the same maximum length. */
   baseLengths: ArrayLike<number>;
   epochs: number;
-  /** Of an epoch. */
-  steps: number;
   /** Texts whose [CLS] features the head fit computes, and its passes over them; 0 without a head fit. */
   headFitTexts: number;
   headFitPasses: number;
@@ -121,15 +100,6 @@ class LayerFlops {
     return 2 * this.volume.tokens * groups.length * this.#qkvOfGroup + 2 * this.rows * carried;
   }
 
-  /** Weights of the matrices of which something trains. */
-  changed({ groups, neurons }: LayerSelection): number {
-    const { kvHeads, feedForward } = this.config;
-    return (
-      (groups.length > 0 ? kvHeads * (this.#qkvOfGroup + this.#outOfGroup) : 0) +
-      (neurons.length > 0 ? feedForward * neuronWeights(this.config) : 0)
-    );
-  }
-
   /** Forward, backward and weight gradients. */
   adapters({ rank, targets }: LowRank, ofInput: boolean): number {
     return sum(
@@ -172,51 +142,30 @@ export interface CostParts {
 
 const totalCost = ({ headFit, calibration, tokens, units }: CostParts) => headFit + calibration + tokens + units;
 
-/** Of a step of full finetuning, in every layer: all weights, and the input of the lowest layer. */
-function fullPass(config: EncoderConfig, layers: readonly LayerFlops[], rates: CostRates): number {
-  const all = wholeSelection(config, true);
-  return sum(
-    layers.map(
-      (layer, l) =>
-        layer.forward + rates.backward * layer.backward(true) + rates.weights * layer.weightGradients(all[l]!),
-    ),
-  );
-}
-
 /** cost(selection); `throughEmbeddings`: the embeddings train in every step (`full`); `lora`: adapters do, in every layer. */
-function costFunction(
-  config: EncoderConfig,
-  work: Workload,
-  throughEmbeddings: boolean,
-  lora: LowRank | null = null,
-  rates: CostRates = RATES,
-) {
+function costFunction(config: EncoderConfig, work: Workload, throughEmbeddings: boolean, lora: LowRank | null = null) {
   const volume = volumeOf(work.lengths);
   const layers = stack(config, volume, true);
   const forward = forwardOf(layers);
-  const backwardAll = rates.backward * sum(layers.map((layer) => layer.backward(true)));
-  const changedInStep = rates.changed * work.steps;
-  const full =
-    fullPass(config, stack(config, volumeOf(work.baseLengths), true), rates) +
-    changedInStep * config.layers * layerWeights(config);
+  const backwardAll = sum(layers.map((layer) => layer.backward(true)));
+  const full = 3 * forwardFlops(config, work.baseLengths);
   const texts = Math.max(1, volume.texts);
   const headFitPass = 6 * work.headFitTexts * config.hidden * (config.hidden + config.classes);
   const headFit = (work.headFitTexts / texts) * forward + work.headFitPasses * headFitPass;
   // Dispersion is of all positions: calibration carries every row through the top layer.
-  const calibration = (work.calibrationTexts / texts) * fullPass(config, stack(config, volume, false), rates);
+  const calibration = (work.calibrationTexts / texts) * 3 * forwardOf(stack(config, volume, false));
   const run = full * work.epochs;
   return (selection: readonly LayerSelection[]): CostParts => {
     const floor = lora ? 0 : floorOf(selection);
-    const toFloor = rates.backward * sum(layers.slice(floor).map((layer, i) => layer.backward(i > 0)));
+    const toFloor = sum(layers.slice(floor).map((layer, i) => layer.backward(i > 0)));
     // The embeddings' gradients go all the way down in the phase that has none of its own, too.
     const through = throughEmbeddings ? backwardAll : toFloor;
     const phi = work.tokenPhase;
-    const weights = rates.weights * sum(layers.map((layer, l) => layer.weightGradients(selection[l]!)));
-    const changed = changedInStep * sum(layers.map((layer, l) => layer.changed(selection[l]!)));
+    const weights = sum(layers.map((layer, l) => layer.weightGradients(selection[l]!)));
     const adapters = lora ? sum(layers.map((layer, l) => layer.adapters(lora, l > 0))) : 0;
     const found = work.prefixCache && !throughEmbeddings ? 1 - phi - Math.min(1 - phi, 1 / work.epochs) : 0;
     const kept = found * forwardOf(layers.slice(0, floor));
-    const step = forward + weights + changed + adapters;
+    const step = forward + weights + adapters;
     return {
       headFit: headFit / run,
       calibration: calibration / run,
@@ -232,9 +181,8 @@ export function predictCostParts(
   work: Workload,
   throughEmbeddings = false,
   lora: LowRank | null = null,
-  rates: CostRates = RATES,
 ): CostParts {
-  return costFunction(config, work, throughEmbeddings, lora, rates)(selection);
+  return costFunction(config, work, throughEmbeddings, lora)(selection);
 }
 
 export const predictCost = (...of: Parameters<typeof predictCostParts>): number => totalCost(predictCostParts(...of));

@@ -22,7 +22,6 @@ type Options = Pick<
   | 'granularity'
   | 'spread'
   | 'floor'
-  | 'batch'
   | 'layers'
   | 'layersBy'
   | 'epochs'

@@ -134,7 +134,7 @@ function workload({ train, options, newRowsFirst, steps }: Planning): Workload {
 /** What a run on these texts works through. */
 export function workloadOf(
   encodings: readonly Encoding[],
-  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'batch' | 'prefixCache' | 'reselect'>,
+  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'prefixCache' | 'reselect'>,
   tokenPhase: number,
 ): Workload {
   const texts = encodings.length;
@@ -144,7 +144,6 @@ export function workloadOf(
     lengths: encodings.map(({ ids }) => ids.length),
     baseLengths: encodings.map(({ baseTokens }) => Math.min(baseTokens, options.maxLength)),
     epochs: options.epochs,
-    steps: Math.ceil(texts / options.batch),
     headFitTexts: headFit ? Math.min(texts, HEAD_FIT_TEXTS) : 0,
     headFitPasses: headFit ? HEAD_FIT_PASSES : 0,
     calibrationTexts: calibrations * Math.min(texts, CALIBRATION_TEXTS),

@@ -96,7 +96,7 @@ describe('cli/bench', function () {
       cached['predicted_three_epochs'],
     ];
     expect(Number(three)).to.be.closeTo((Number(without) + 2 * Number(predicted)) / 3, 1e-3);
-    expect(Number(predicted)).to.be.below(Number(without) - 0.02);
+    expect(Number(predicted)).to.be.below(Number(without) - 0.1);
     expect(Number(cached['three_epochs'])).to.be.greaterThan(0);
     expect(infer.code, infer.stderr).to.equal(0);
     expect(infer.stdout)

@@ -12,7 +12,6 @@ const WORK: Workload = {
   lengths: [10, 6],
   baseLengths: [12, 6],
   epochs: 40,
-  steps: 1,
   headFitTexts: 2,
   headFitPasses: 20,
   calibrationTexts: 2,

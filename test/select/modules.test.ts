@@ -23,7 +23,6 @@ const WORK: Workload = {
   lengths: [10, 6, 7],
   baseLengths: [12, 6, 9],
   epochs: 4,
-  steps: 1,
   headFitTexts: 3,
   headFitPasses: 20,
   calibrationTexts: 3,

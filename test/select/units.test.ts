@@ -15,15 +15,7 @@ import {
 } from '../../lib/select/units.js';
 import { sensitivities, tinyConfig, units } from './scenario.js';
 
-const WORK = {
-  epochs: 1,
-  steps: 1,
-  headFitTexts: 0,
-  headFitPasses: 0,
-  calibrationTexts: 0,
-  tokenPhase: 0,
-  prefixCache: false,
-};
+const WORK = { epochs: 1, headFitTexts: 0, headFitPasses: 0, calibrationTexts: 0, tokenPhase: 0, prefixCache: false };
 
 const range = (begin: number, end: number) => Array.from({ length: end - begin }, (_, i) => begin + i);
 

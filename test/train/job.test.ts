@@ -165,7 +165,7 @@ describe('train/job', function () {
     expect(result.floor).to.be.greaterThan(free.floor);
     // 8 of 24 steps with new tokens, .3 of them asked for.
     const phased = await tinyRun(newOut(), { epochs: 6, cost: 0.7 });
-    expect(phased.predicted_cost).to.be.within(0.64, 0.7);
+    expect(phased.predicted_cost).to.be.within(0.68, 0.7);
   });
 
   it('refuses a cost that no plan keeps as early as that is known', async () => {
