@@ -17,10 +17,10 @@ const BUILT = join(ROOT, 'build/asan');
 const compiler = process.env['CXX'] ?? 'c++';
 
 const SUITES: Record<string, string[]> = {
-  ops: ['ops/parity', 'ops/invariants'],
+  ops: ['ops/parity', 'ops/invariants', 'ops/adapters', 'ops/prefix-cache'],
   process: ['process/hostile', 'process/lifecycle', 'process/environments', 'process/lock', 'process/limits'],
   model: ['model/encoder', 'model/saved-model', 'serve/classifier'],
-  train: ['train/job', 'train/resume', 'train/frozen'],
+  train: ['train/job', 'train/resume', 'train/prefix-cache', 'train/calibrate', 'train/reselect'],
 };
 
 /** AddressSanitizer's run-time library for LD_PRELOAD, or why there is none. */
