@@ -78,6 +78,10 @@ export function tokenPhaseSteps(steps: number, share: number): number {
   return Math.min(steps, Math.ceil(steps * share - 1e-9));
 }
 
+/** Steps of the token phase; 0 without new tokens. */
+export const tokenStepsOf = ({ phases }: Pick<Plan, 'phases'>): number =>
+  phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
+
 export function makePlan(config: EncoderConfig, request: PlanRequest): Plan {
   const method = methodOf(request.method);
   const selection =

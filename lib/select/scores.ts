@@ -1,7 +1,7 @@
 /** Sensitivity of units -> one score per unit on which attention groups and neurons compete. METHOD.md 3. */
 import { AdaptuneError } from '../errors.js';
 import type { LayerSensitivity, UnitSensitivity } from '../native/binding.js';
-import { percentiles, zScores } from './statistics.js';
+import { mean, percentiles, zScores } from './statistics.js';
 
 export type UnitKind = 'groups' | 'neurons';
 export const UNIT_KINDS: readonly UnitKind[] = ['groups', 'neurons'];
@@ -60,7 +60,6 @@ export function moduleSensitivity(sensitivity: readonly LayerSensitivity[]): Lay
 }
 
 function sharedBy({ norm, ratio, feature, gradient }: UnitSensitivity): UnitSensitivity {
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const all = (value: number) => new Float64Array(gradient.length).fill(value);
   return {
     norm: all(mean(norm)),

@@ -50,6 +50,13 @@ export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return xy / Math.sqrt(xx * yy);
 }
 
+/** NaN of no values. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
 /** |intersection| / |union| of two sets, each member counted by its weight; 1 for two empty sets. */
 export function jaccard<T>(a: ReadonlySet<T>, b: ReadonlySet<T>, weight: (member: T) => number = () => 1): number {
   let both = 0;

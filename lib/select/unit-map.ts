@@ -1,6 +1,7 @@
 /** The measures of all units in the size of a picture: every attention group, and how the many neurons are spread. */
 import type { LayerSensitivity } from '../native/binding.js';
 import { gather, type LayerScores, type ScoreOptions } from './scores.js';
+import { mean } from './statistics.js';
 import type { LayerSelection } from './units.js';
 
 export interface UnitMap {
@@ -29,7 +30,6 @@ const BINS = 36;
 /** Significant digits that a picture needs. */
 const DIGITS = 4;
 const brief = (value: number) => Number(value.toPrecision(DIGITS));
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 export function unitMap(
   sensitivity: readonly LayerSensitivity[],
@@ -48,7 +48,7 @@ export function unitMap(
     neurons: {
       layers: scores.map(({ neurons }, l) => {
         const chosen = selection[l]!.neurons.map((neuron) => neurons[neuron]!);
-        return { mean: brief(mean([...neurons])), selected: chosen.length === 0 ? null : brief(mean(chosen)) };
+        return { mean: brief(mean(neurons)), selected: chosen.length === 0 ? null : brief(mean(chosen)) };
       }),
       density: density(sensitivity, selection, dispersion),
     },

@@ -6,7 +6,7 @@
 import { AdaptuneError } from '../errors.js';
 import type { Encoder } from '../model/encoder.js';
 import type { StepOptions, StepResult } from '../native/binding.js';
-import { trainsEncoder, type Plan } from '../select/plan.js';
+import { tokenStepsOf, trainsEncoder, type Plan } from '../select/plan.js';
 import type { TrainBatches } from './batches.js';
 import { addToCurve } from './curve.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
@@ -40,7 +40,7 @@ export interface Finetuning {
 export async function finetune(job: Finetuning): Promise<void> {
   const { run, trainer, plan, batches, options } = job;
   const steps = batches.perEpoch * options.epochs;
-  const tokenSteps = plan.phases.find((phase) => phase.name === 'tokens')?.steps ?? 0;
+  const tokenSteps = tokenStepsOf(plan);
   let step = job.step;
   let saved = step > 0 ? step : -1;
   const save = async (why: 'periodic' | 'required'): Promise<void> => {

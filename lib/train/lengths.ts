@@ -1,6 +1,7 @@
 /** Lengths of the training texts before and after merging, for the report. */
 import type { Encoding } from '../model/tokenization.js';
 import type { Details } from '../report/data.js';
+import { mean } from '../select/statistics.js';
 
 /** Of a histogram at most. */
 const BINS = 40;
@@ -15,7 +16,6 @@ export function lengthsOf(encodings: readonly Encoding[]): Details['lengths'] {
     for (const length of lengths) counts[Math.floor(length / width)]!++;
     return counts;
   };
-  const mean = (lengths: readonly number[]) => lengths.reduce((a, b) => a + b, 0) / lengths.length;
   return {
     width,
     base: histogram(base),

@@ -6,7 +6,7 @@
 import { freemem } from 'node:os';
 import { AdaptuneError } from '../errors.js';
 import { binding, type EncoderConfig } from '../native/binding.js';
-import type { Plan } from '../select/plan.js';
+import { tokenStepsOf, type Plan } from '../select/plan.js';
 import type { TrainBatches } from './batches.js';
 import type { MemoryPlan } from './memory.js';
 import type { Run } from './run.js';
@@ -24,7 +24,7 @@ export function prefixBytes(
   { encodings, perEpoch }: Pick<TrainBatches, 'encodings' | 'perEpoch'>,
   { epochs, steps }: { epochs: number; steps: number },
 ): number {
-  const tokenSteps = plan.phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
+  const tokenSteps = tokenStepsOf(plan);
   const filled = Math.floor(Math.max(steps, tokenSteps) / perEpoch);
   if (plan.embeddings || plan.floor === 0 || filled >= epochs - 1) return 0;
   const cls = plan.floor === config.layers;

@@ -5,7 +5,7 @@
 import type { Encoder } from '../model/encoder.js';
 import type { TensorSource } from '../model/safetensors.js';
 import { methodOf } from '../select/methods.js';
-import type { Plan } from '../select/plan.js';
+import { tokenStepsOf, type Plan } from '../select/plan.js';
 import type { ResolvedOptions } from './options.js';
 
 type Options = Pick<ResolvedOptions, 'method' | 'reselect' | 'epochs'>;
@@ -18,9 +18,9 @@ export function choosesAgain({ method, reselect, epochs }: Options, tokenPhase: 
 }
 
 /** Steps before the second choice; null where there is none. */
-export function reselectStep(options: Options, { phases }: Pick<Plan, 'phases'>, perEpoch: number): number | null {
-  const tokenSteps = phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
-  const steps = phases.reduce((sum, phase) => sum + phase.steps, 0);
+export function reselectStep(options: Options, plan: Pick<Plan, 'phases'>, perEpoch: number): number | null {
+  const tokenSteps = tokenStepsOf(plan);
+  const steps = plan.phases.reduce((sum, phase) => sum + phase.steps, 0);
   if (!choosesAgain(options, tokenSteps / steps)) return null;
   return options.reselect === 'tokens' ? tokenSteps : options.reselect! * perEpoch;
 }

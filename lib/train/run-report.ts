@@ -4,7 +4,7 @@ import type { Encoding } from '../model/tokenization.js';
 import type { EncoderConfig } from '../native/binding.js';
 import type { Details, Mistake } from '../report/data.js';
 import { predictCostParts } from '../select/cost.js';
-import type { Plan } from '../select/plan.js';
+import { tokenStepsOf, type Plan } from '../select/plan.js';
 import type { UnitMap } from '../select/unit-map.js';
 import { meansOf, stepsOfPoint } from './curve.js';
 import { corpusOf, type Inputs } from './inputs.js';
@@ -36,7 +36,7 @@ export interface ReportParts {
 export function runDetails(parts: ReportParts): Details {
   const { options, inputs, encodings, config, plan, progress, units, mined, memory, scored, mistakes } = parts;
   const steps = plan.phases.reduce((sum, phase) => sum + phase.steps, 0);
-  const tokenSteps = plan.phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
+  const tokenSteps = tokenStepsOf(plan);
   const lora = plan.lora ? { rank: plan.lora.rank, targets: plan.layers[0]!.adapters ?? [] } : null;
   const work = workloadOf(encodings, options, tokenSteps / steps);
   const texts = corpusOf(inputs);

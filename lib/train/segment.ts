@@ -1,6 +1,6 @@
 /** A part of a run with one plan and so one trainer: all of it, or what lies before or behind a second choice of units. */
 import type { Encoder } from '../model/encoder.js';
-import type { Plan } from '../select/plan.js';
+import { tokenStepsOf, type Plan } from '../select/plan.js';
 import type { TrainBatches } from './batches.js';
 import { WeightWatch } from './divergence.js';
 import { checkMemory, predictMemory, type MemoryPlan } from './memory.js';
@@ -43,7 +43,7 @@ export async function beginSegment(request: SegmentRequest): Promise<Segment> {
   try {
     await trainer.initializeAdapters(options.seed);
     const watch = await WeightWatch.begin(trainer.encoderMatrices());
-    const tokenSteps = plan.phases.find(({ name }) => name === 'tokens')?.steps ?? 0;
+    const tokenSteps = tokenStepsOf(plan);
     if (trainer.rowsActive && step >= tokenSteps) await trainer.freezeRows();
     await request.restore(trainer);
     await keepPrefix(trainer, run, batches.encodings.length, { bytes: memory.prefixCache, wanted });
