@@ -110,6 +110,10 @@ const summary = z.looseObject({
 /** Of adaptune.json. */
 export type Summary = z.infer<typeof summary>;
 
+/** What goes into the score beside dispersion. */
+export const importanceName = ({ options }: Summary): string =>
+  options['importance'] === 'fisher' ? 'root of the Fisher information' : 'gradient norm';
+
 const layered = z.array(z.array(number));
 const axis = z.strictObject({ low: number, high: number });
 

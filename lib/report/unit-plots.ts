@@ -1,5 +1,5 @@
 /** The two parts of a score against each other: dispersion and gradient norm, of heads one by one, of neurons by their number. */
-import type { ReportedUnits, Summary } from './data.js';
+import { importanceName, type ReportedUnits, type Summary } from './data.js';
 import { counted, two } from './figures.js';
 import { element, type Markup } from './html.js';
 import { AXIS, colour, dot, label, line, rect, sized, ticks, tip } from './svg.js';
@@ -30,12 +30,18 @@ interface Scale {
   ticks: number[];
 }
 
+/** What the axes show, as this run measured it. */
+interface Names {
+  dispersion: string;
+  importance: string;
+}
+
 function scale({ low, high }: { low: number; high: number }, from: number, to: number): Scale {
   const at = (log: number) => Number((from + ((log - low) / (high - low)) * (to - from)).toFixed(2));
   return { at, ticks: logTicks(low, high) };
 }
 
-function frame(x: Scale, y: Scale, dispersion: string): Markup[] {
+function frame(x: Scale, y: Scale, names: Names): Markup[] {
   const right = SIZE.width - SIZE.right;
   return [
     ...x.ticks.flatMap((value) => [
@@ -46,11 +52,11 @@ function frame(x: Scale, y: Scale, dispersion: string): Markup[] {
       line(SIZE.left, y.at(Math.log10(value)), right, y.at(Math.log10(value)), 'grid'),
       label(SIZE.left - 6, y.at(Math.log10(value)) + 4, 'end', shown(value)),
     ]),
-    label((SIZE.left + right) / 2, BOTTOM + 34, 'middle', `index of dispersion (${dispersion})`),
+    label((SIZE.left + right) / 2, BOTTOM + 34, 'middle', `index of dispersion (${names.dispersion})`),
     element(
       'text',
       { x: 0, y: 0, 'text-anchor': 'middle', transform: `translate(12 ${(SIZE.top + BOTTOM) / 2}) rotate(-90)` },
-      'gradient norm',
+      names.importance,
     ),
   ];
 }
@@ -62,7 +68,7 @@ function ends(logs: readonly number[]): { low: number; high: number } {
   return { low: low - side, high: high + side };
 }
 
-function groupPlot({ plan }: Summary, { groups, dispersion: form }: ReportedUnits): Markup[] {
+function groupPlot({ plan }: Summary, { groups }: ReportedUnits, names: Names): Markup[] {
   const points = groups.score.flatMap((scores, l) =>
     scores.flatMap((score, h) => {
       const [dispersion, gradient] = [groups.dispersion[l]![h]!, groups.gradient[l]![h]!];
@@ -91,13 +97,19 @@ function groupPlot({ plan }: Summary, { groups, dispersion: form }: ReportedUnit
   const trained = points.filter((point) => point.trained).length;
   return [
     figure(
-      sized(SIZE.width, SIZE.height, 'dispersion and gradient norm of attention heads', ...frame(x, y, form), ...dots),
+      sized(
+        SIZE.width,
+        SIZE.height,
+        `dispersion and ${names.importance} of attention heads`,
+        ...frame(x, y, names),
+        ...dots,
+      ),
       `Attention heads: ${counted(points.length)}, of which ${counted(trained)} train (orange).`,
     ),
   ];
 }
 
-function neuronPlot({ neurons: { density }, dispersion: form }: ReportedUnits): Markup[] {
+function neuronPlot({ neurons: { density } }: ReportedUnits, names: Names): Markup[] {
   const { bins, cells, zero } = density;
   if (cells.length === 0) return [];
   const x = scale(density.dispersion, SIZE.left, SIZE.width - SIZE.right);
@@ -123,24 +135,25 @@ function neuronPlot({ neurons: { density }, dispersion: form }: ReportedUnits): 
     return selected > 0 ? [outer, inner] : [outer];
   });
   const trained = cells.reduce((sum, { selected }) => sum + selected, 0);
-  const without = zero > 0 ? ` ${counted(zero)} with a dispersion or gradient of 0 are not shown.` : '';
+  const without = zero > 0 ? ` ${counted(zero)} with a dispersion or ${names.importance} of 0 are not shown.` : '';
   return [
     figure(
-      sized(SIZE.width, SIZE.height, 'dispersion and gradient norm of neurons', ...frame(x, y, form), ...boxes),
+      sized(SIZE.width, SIZE.height, `dispersion and ${names.importance} of neurons`, ...frame(x, y, names), ...boxes),
       `Neurons: ${counted(zero + cells.reduce((sum, { neurons }) => sum + neurons, 0))}, the darker the more; orange is the part of a cell that trains, ${counted(trained)} in all.${without}`,
     ),
   ];
 }
 
 export function componentPlots(summary: Summary, units: ReportedUnits): Markup[] {
-  const plots = [...groupPlot(summary, units), ...neuronPlot(units)];
+  const names = { dispersion: units.dispersion, importance: importanceName(summary) };
+  const plots = [...groupPlot(summary, units, names), ...neuronPlot(units, names)];
   if (plots.length === 0) return [];
   return [
-    element('h3', {}, 'Dispersion against gradient norm'),
+    element('h3', {}, `Dispersion against ${names.importance}`),
     element(
       'p',
       { class: 'note' },
-      'Both on logarithmic axes. The gradient norm is divided by the square root of the number of weights.',
+      `Both on logarithmic axes. The ${names.importance} is divided by the square root of the number of weights.`,
     ),
     element('div', { class: 'pair' }, ...plots),
   ];

@@ -1,5 +1,5 @@
 /** What trained: a map of the units, what their scores are made of, and how steady the selection is. */
-import type { Details, ReportedUnits, Summary } from './data.js';
+import { importanceName, type Details, type ReportedUnits, type Summary } from './data.js';
 import { briefName, counted, orDash, percent, two } from './figures.js';
 import { element, type Markup } from './html.js';
 import { isDark, label, rect, ROW, shade, svg, tip, WIDTH } from './svg.js';
@@ -81,7 +81,8 @@ function chance(selected: readonly number[], count: number): number | null {
   return each === 0 ? null : both / (2 * each - both);
 }
 
-function steadiness({ plan, metrics }: Summary, sizes: Details['sizes']): Markup[] {
+function steadiness(summary: Summary, sizes: Details['sizes']): Markup[] {
+  const { plan, metrics } = summary;
   const { diagnostics } = metrics;
   if (!diagnostics) return [];
   const { spearman, jaccard } = diagnostics;
@@ -102,7 +103,7 @@ function steadiness({ plan, metrics }: Summary, sizes: Details['sizes']): Markup
       'Rank correlation (Spearman) of the score with its two parts; overlap (Jaccard) of what each half of the calibration texts would have selected, beside that of two draws by lot. Under 0.6 of the weights a selection is mostly noise.',
     ),
     tableOf({
-      head: ['', 'with dispersion', 'with gradient norm', 'overlap of halves', 'by chance'],
+      head: ['', 'with dispersion', `with ${importanceName(summary)}`, 'overlap of halves', 'by chance'],
       rows: [
         line('attention heads', 'groups'),
         line('neurons', 'neurons'),

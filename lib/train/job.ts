@@ -3,11 +3,9 @@
  * A checkpoint follows every stage that costs time, so that a stopped run continues after the last finished one.
  */
 import { join } from 'node:path';
-import type { AdaptuneError } from '../errors.js';
 import type { TokenReport } from '../mining/index.js';
 import type { Encoder } from '../model/encoder.js';
 import { modelFileNames, describeModel, writeModelManifest } from '../model/saved-model.js';
-import type { TensorSource } from '../model/safetensors.js';
 import type { Encoding } from '../model/tokenization.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import { Device } from '../native/device.js';
@@ -23,6 +21,7 @@ import { packageVersion } from '../util/version.js';
 import { TrainBatches } from './batches.js';
 import { checkModel } from './check-model.js';
 import { CheckpointStore, type Checkpoint } from './checkpoint.js';
+import { CheckpointWriter, type CheckpointState } from './checkpoint-writer.js';
 import { diverged, isDiverged, nothingLearned } from './divergence.js';
 import { evaluateEncoded, type EncodedPart } from './evaluate.js';
 import { finetune } from './finetune.js';
@@ -42,9 +41,6 @@ import { beginSegment, type Segment } from './segment.js';
 import { isScratch, scratchTokenizer } from './scratch.js';
 import { checkIdentity, newProgress, type RunState } from './state.js';
 import type { Trainer } from './trainer.js';
-
-/** Failed periodic checkpoints in a row that are put up with; training goes on from memory meanwhile. */
-const SAVE_FAILURES = 1;
 
 /**
  * Trains a classifier and saves it in `out`. Rejects with the codes of lib/errors.ts; E_INTERRUPTED after `signal` leaves
@@ -75,13 +71,13 @@ type Found = Checkpoint | null;
 class Job {
   readonly #store: CheckpointStore;
   #run!: Run;
+  #checkpoints!: CheckpointWriter;
   #tokenizer!: Tokenizer;
   #encoder!: Encoder;
   #mined: TokenReport[] = [];
   #plan: Plan | null = null;
   #diagnostics: SelectionDiagnostics | null = null;
   #units: UnitMap | null = null;
-  #saveFailures = 0;
 
   constructor(
     readonly options: ResolvedOptions,
@@ -94,16 +90,17 @@ class Job {
   }
 
   async run(): Promise<TrainResult> {
-    const { found, damages } = await this.#store.newest(choosesEpoch(this.inputs.validation.texts.length));
-    if (found) checkIdentity(found.state.identity, this.inputs.identity);
+    const { options, inputs } = this;
+    const { found, damages } = await this.#store.newest(choosesEpoch(inputs.validation.texts.length));
+    if (found) checkIdentity(found.state.identity, inputs.identity);
     const state = found?.state ?? null;
     const run = (this.#run = new Run(this.hooks, state?.progress ?? newProgress()));
+    this.#checkpoints = new CheckpointWriter(this.#store, run);
     for (const damage of damages) {
       run.note(`checkpoint ${damage}: ${found ? `resumed from ${found.name}` : 'begun again'}`);
     }
     if (found) {
-      run.checkpointWritten(found.name, found.state.stage !== 'train');
-      await this.#keep(found.name);
+      await this.#checkpoints.written(found.name, found.state.stage);
     }
     if (state && state.isa !== this.device.isa) {
       run.note(
@@ -116,7 +113,7 @@ class Job {
       this.#mined = found.state.tokens as unknown as TokenReport[];
     } else {
       await this.#makeTokenizer();
-      await this.#save('tokens', 0, []);
+      await this.#checkpoints.save(this.#state('tokens'), []);
     }
     const encodings = await run.stage('tokenize', () => this.#encodeAll());
     try {
@@ -126,7 +123,9 @@ class Job {
       this.#tellPlan();
       return await this.#finetune(found, planning, encodings);
     } catch (error) {
-      throw isDiverged(error) ? await this.#diverged(error) : error;
+      if (!isDiverged(error)) throw error;
+      await this.#checkpoints.rollBack();
+      throw diverged(error, this.#plan?.rates ?? { head: options.headLr }, run.progress.lastGood);
     } finally {
       (this.#encoder as Encoder | undefined)?.close();
     }
@@ -234,10 +233,10 @@ class Job {
     checkReachable(planning);
     if (stage === 'tokens' && methodOf(this.options.method).headFit) {
       await fitHeadStage(planning);
-      await this.#save('head', 0, headTensors(this.#encoder));
+      await this.#checkpoints.save(this.#state('head'), headTensors(this.#encoder));
     }
     await this.#select(planning);
-    await this.#save('plan', 0, headTensors(this.#encoder));
+    await this.#checkpoints.save(this.#state('plan'), headTensors(this.#encoder));
   }
 
   async #select(planning: Planning): Promise<void> {
@@ -430,67 +429,36 @@ class Job {
     return result;
   }
 
-  async #saveStep(
+  #saveStep(
     { trainer, watch }: Segment,
     layers: boolean,
     step: number,
     why: 'periodic' | 'required',
   ): Promise<boolean> {
-    try {
-      const tensors = watch.watched(trainer.tensors());
-      if (layers) tensors.push(...layerTensors(this.#encoder));
-      await this.#save('train', step, tensors, trainer.slots());
-      this.#saveFailures = 0;
-      return true;
-    } catch (error) {
-      if (isDiverged(error) || why === 'required' || ++this.#saveFailures > SAVE_FAILURES) throw error;
-      this.#run.note(`checkpoint after step ${step} failed, training goes on: ${(error as Error).message}`);
-      return false;
-    }
+    const tensors = watch.watched(trainer.tensors());
+    if (layers) tensors.push(...layerTensors(this.#encoder));
+    return this.#checkpoints.saveStep(this.#state('train', step, trainer.slots()), tensors, why);
   }
 
-  async #save(
-    stage: RunState['stage'],
-    step: number,
-    tensors: TensorSource[],
-    slots: RunState['slots'] = [],
-  ): Promise<void> {
+  #state(stage: RunState['stage'], step = 0, slots: RunState['slots'] = []): CheckpointState {
     const { inputs, options, device } = this;
-    const state: RunState = {
-      version: 1,
-      adaptune: packageVersion(),
-      identity: inputs.identity,
-      stage,
-      step,
-      isa: device.isa,
-      labels: inputs.labels,
-      tokens: this.#mined as unknown as RunState['tokens'],
-      plan: this.#plan,
-      diagnostics: this.#diagnostics as unknown as RunState['diagnostics'],
-      units: this.#units as unknown as RunState['units'],
-      slots,
-      progress: this.#run.progress,
+    return {
+      state: {
+        version: 1,
+        adaptune: packageVersion(),
+        identity: inputs.identity,
+        stage,
+        step,
+        isa: device.isa,
+        labels: inputs.labels,
+        tokens: this.#mined as unknown as RunState['tokens'],
+        plan: this.#plan,
+        diagnostics: this.#diagnostics as unknown as RunState['diagnostics'],
+        units: this.#units as unknown as RunState['units'],
+        slots,
+        progress: this.#run.progress,
+      },
+      tokenizer: Object.entries(this.#tokenizer.files(options.maxLength)),
     };
-    const tokenizer = Object.entries(this.#tokenizer.files(options.maxLength));
-    const name = await this.#store.write({ state, tensors, tokenizer });
-    this.#run.checkpointWritten(name, stage !== 'train');
-    await this.#keep(name);
-  }
-
-  /** Makes the last good checkpoint the newest one, so that what diverged is never gone on with. */
-  async #diverged(error: AdaptuneError): Promise<AdaptuneError> {
-    const { lastGood } = this.#run.progress;
-    try {
-      if (lastGood !== null) await this.#store.rollBack(lastGood);
-    } catch (reason) {
-      this.#run.note(`checkpoints after ${lastGood} could not be removed: ${(reason as Error).message}`);
-    }
-    return diverged(error, this.#plan?.rates ?? { head: this.options.headLr }, lastGood);
-  }
-
-  /** Removes all checkpoints but the newest, the best and the last good one. */
-  async #keep(newest: string): Promise<void> {
-    const { best, lastGood } = this.#run.progress;
-    await this.#store.keep(new Set([newest, best?.checkpoint ?? newest, lastGood ?? newest]));
   }
 }

@@ -108,6 +108,8 @@ describe('report/training', function () {
     expect(layers).not.to.contain('Dispersion against');
     const random = await page({ method: 'random' });
     expect(random).to.contain('Dispersion against').and.not.to.contain('overlap of halves');
+    const fisher = await page({ method: 'adapt', importance: 'fisher' });
+    expect(fisher).to.contain('with root of the Fisher information').and.not.to.contain('gradient norm');
   });
 
   it('says what is missing or broken', async () => {
