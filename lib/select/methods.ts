@@ -6,7 +6,9 @@ import { layerUnits, randomModules, randomUnits, sensitiveLayers, topLayers } fr
 import { selectUnits, type Granularity, type LayerSelection, type SelectOptions } from './units.js';
 
 /** What a selection depends on besides the model and the texts. */
-export interface MethodOptions extends ScoreOptions {
+export interface MethodOptions extends Omit<ScoreOptions, 'score'> {
+  /** random: by lot, without a measurement. */
+  score: ScoreOptions['score'] | 'random';
   /** What is selected by score, or at random: units, or whole modules. */
   granularity: Granularity;
   budget: number;
@@ -23,7 +25,7 @@ export interface MethodOptions extends ScoreOptions {
 export interface Choosing {
   config: EncoderConfig;
   options: MethodOptions;
-  /** Of every unit; empty when the method does not measure any. */
+  /** Of every unit; by lot when the method does not measure any. */
   scores: readonly LayerScores[];
   work: Workload;
 }
@@ -42,7 +44,7 @@ export interface MethodRow {
   /** The budget, or the cost asked for, bounds what is selected. */
   bounded: boolean;
   /** Are the units' scores needed? Then calibration runs, and is part of the predicted cost. */
-  measures: (options: Pick<MethodOptions, 'layersBy'>) => boolean;
+  measures: (options: Pick<MethodOptions, 'layersBy' | 'score'>) => boolean;
   /** The trained units are the ones with the highest scores: how steady they are is told. */
   followsScores: boolean;
   units: 'all' | 'none' | ((choosing: Choosing) => LayerSelection[]);
@@ -71,13 +73,15 @@ function randomOnes(choosing: Choosing): LayerSelection[] {
   return draw(config, sensitiveUnits(choosing), options.seed);
 }
 
+const byMeasures = ({ score }: Pick<MethodOptions, 'score'>): boolean => score !== 'random';
+
 export const METHODS = {
   adapt: {
     summary: 'new tokens and the sensitive units',
     newTokens: 'auto',
     headFit: true,
     bounded: true,
-    measures: () => true,
+    measures: byMeasures,
     followsScores: true,
     units: sensitiveUnits,
     extras: 'from floor',
@@ -91,7 +95,7 @@ export const METHODS = {
     headFit: true,
     bounded: true,
     // How many units of which layer adapt selects is known only from their scores.
-    measures: () => true,
+    measures: byMeasures,
     followsScores: false,
     units: randomOnes,
     extras: 'from floor',
@@ -104,7 +108,7 @@ export const METHODS = {
     newTokens: 0,
     headFit: true,
     bounded: false,
-    measures: ({ layersBy }) => layersBy === 'sensitive',
+    measures: ({ layersBy, score }) => layersBy === 'sensitive' && byMeasures({ score }),
     followsScores: true,
     units: ({ config, options, scores }) => {
       const count = options.layers ?? defaultLayers(config);

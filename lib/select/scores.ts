@@ -1,6 +1,7 @@
 /** Sensitivity of units -> one score per unit on which attention groups and neurons compete. METHOD.md 3. */
 import { AdaptuneError } from '../errors.js';
-import type { LayerSensitivity, UnitSensitivity } from '../native/binding.js';
+import type { EncoderConfig, LayerSensitivity, UnitSensitivity } from '../native/binding.js';
+import { Words } from '../util/philox.js';
 import { mean, percentiles, zScores } from './statistics.js';
 
 export type UnitKind = 'groups' | 'neurons';
@@ -47,6 +48,20 @@ export function scoreUnits(sensitivity: readonly LayerSensitivity[], options: Sc
       return scored[k]!.slice(begin[k]! - length, begin[k]);
     });
     return { groups: groups!, neurons: neurons! };
+  });
+}
+
+/** Sites of the stream `sample`; baselines.ts has those before. */
+const SITES = { groups: 6, neurons: 7 } as const satisfies Record<UnitKind, number>;
+
+/** Scores by lot, uniform from 0 to 1 as the percentiles of measured ones are: nothing is measured for them. */
+export function randomScores({ layers, kvHeads, feedForward }: EncoderConfig, seed: number): LayerScores[] {
+  return Array.from({ length: layers }, (_, step) => {
+    const draw = (kind: UnitKind, count: number) => {
+      const words = new Words({ seed, stream: 'sample', step, site: SITES[kind] });
+      return Float64Array.from({ length: count }, (_, unit) => words.word(unit) / 2 ** 32);
+    };
+    return { groups: draw('groups', kvHeads), neurons: draw('neurons', feedForward) };
   });
 }
 

@@ -24,6 +24,7 @@ type Options = Pick<
   | 'floor'
   | 'layers'
   | 'layersBy'
+  | 'score'
   | 'epochs'
   | 'reselect'
   | 'prefixCache'

@@ -1,7 +1,16 @@
 /** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
+import { AdaptuneError } from '../errors.js';
 import { ADAPTER_TARGETS } from '../native/adapters.js';
 import { METHOD_NAMES, methodOf, type MethodRow } from '../select/methods.js';
-import { grouped, resolveOptions, type OptionsOf, type OptionTable, type ResolvedOf } from '../util/options.js';
+import {
+  grouped,
+  kebab,
+  resolveOptions,
+  type OptionsOf,
+  type OptionSpec,
+  type OptionTable,
+  type ResolvedOf,
+} from '../util/options.js';
 import { checkTypes, type LabelledTexts } from './labelled-texts.js';
 import { PRESET_NAMES, PRESETS, presetsText } from './presets.js';
 import { CORPUS_OPTIONS, TEXT_OPTIONS, THREAD_OPTIONS, TOKEN_OPTIONS } from './mine-options.js';
@@ -22,6 +31,8 @@ function defaultRatesText(): string {
   });
   return texts.join('; ');
 }
+
+const MEASURED_SCORES = ['rank', 'zscore', 'sum', 'product'] as const;
 
 export const TRAIN_OPTIONS = {
   ...grouped('Data and output', {
@@ -152,9 +163,9 @@ export const TRAIN_OPTIONS = {
   ...grouped('Selection of units', {
     score: {
       type: 'choice',
-      choices: ['rank', 'zscore', 'sum', 'product'],
+      choices: [...MEASURED_SCORES, 'random'],
       default: 'rank',
-      help: 'How index of dispersion and gradient norm combine.',
+      help: 'How index of dispersion and gradient norm combine. random: not at all, units are chosen by lot, and calibration falls away.',
     },
     beta: {
       type: 'number',
@@ -331,6 +342,30 @@ export type ResolvedOptions = Omit<Resolved, Source | 'newTokens' | 'spread'> & 
   spread: 'layer' | 'model';
 };
 
+/** Of what `random` measures nothing for. */
+const OF_SCORES = ['dispersion', 'beta', 'importance', 'reselect'] as const;
+
+/** E_ARGUMENT for options that would have no effect on which units are chosen. */
+function checkScore(options: Resolved): void {
+  const { bounded, followsScores } = methodOf(options.method);
+  if (!bounded) return;
+  for (const name of OF_SCORES) {
+    const spec: OptionSpec = TRAIN_OPTIONS[name];
+    if (options[name] === ('default' in spec ? spec.default : null)) continue;
+    const flag = `${name} (--${kebab(name)})`;
+    if (options.score === 'random')
+      throw new AdaptuneError(
+        'E_ARGUMENT',
+        `expected one of ${MEASURED_SCORES.join(', ')} for score (--score) with ${flag} but received random, which measures nothing`,
+      );
+    if (name === 'reselect' && !followsScores)
+      throw new AdaptuneError(
+        'E_ARGUMENT',
+        `expected no ${flag} with ${options.method}, which does not choose by score, but received ${options.reselect}`,
+      );
+  }
+}
+
 /** Defaults filled in, every value checked (E_ARGUMENT). */
 export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
   const memory = new Map<string, LabelledTexts>();
@@ -343,6 +378,7 @@ export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
     paths[name] = `${name} texts in memory`;
   }
   const resolved = resolveOptions(TRAIN_OPTIONS, paths);
+  checkScore(resolved);
   const newTokens = resolved.newTokens ?? methodOf(resolved.method).newTokens;
   const spread = resolved.spread ?? (resolved.granularity === 'module' ? 'model' : 'layer');
   return { ...resolved, ...Object.fromEntries(memory), newTokens, spread };

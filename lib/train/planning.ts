@@ -7,7 +7,7 @@ import { leastCost, unreachable, type Workload } from '../select/cost.js';
 import { diagnoseSelection, type SelectionDiagnostics } from '../select/diagnostics.js';
 import { methodOf } from '../select/methods.js';
 import { defaultRates, makePlan, type Plan, type PlanRequest, tokenPhaseSteps } from '../select/plan.js';
-import { moduleSensitivity, scoreUnits, type LayerScores } from '../select/scores.js';
+import { moduleSensitivity, randomScores, scoreUnits, type LayerScores } from '../select/scores.js';
 import { unitMap, type UnitMap } from '../select/unit-map.js';
 import type { LayerSelection } from '../select/units.js';
 import { CALIBRATION_TEXTS, measureSensitivity, type Sensitivity } from './calibrate.js';
@@ -84,7 +84,9 @@ export async function selectStage(planning: Planning): Promise<Selected> {
   if (typeof units === 'string') return { selection: null, diagnostics: null, units: null };
   const work = workload(planning);
   const choose = (scores: readonly LayerScores[]) => units({ config, options, scores, work });
-  if (!method.measures(options)) return { selection: choose([]), diagnostics: null, units: null };
+  const { score } = options;
+  if (score === 'random' || !method.measures(options))
+    return { selection: choose(randomScores(config, options.seed)), diagnostics: null, units: null };
   const halves = stratifiedHalves(train.labels, CALIBRATION_TEXTS, { seed: options.seed, stream: 'calibration' });
   const measured = await run.stage('calibrate', (report) =>
     measureSensitivity(encoder, train.encodings, train.labels, halves, options, {
@@ -94,11 +96,12 @@ export async function selectStage(planning: Planning): Promise<Selected> {
   );
   return run.stage<Selected>('select', () => {
     const { whole, halves } = options.granularity === 'module' ? ofModules(measured) : measured;
-    const scores = scoreUnits(whole, options);
+    const form = { ...options, score };
+    const scores = scoreUnits(whole, form);
     const selection = choose(scores);
     const units = unitMap(whole, scores, selection, options.dispersion);
     if (!method.followsScores) return Promise.resolve({ selection, diagnostics: null, units });
-    const diagnostics = diagnoseSelection(config, whole, halves, options, choose);
+    const diagnostics = diagnoseSelection(config, whole, halves, form, choose);
     for (const warning of diagnostics.warnings) run.note(warning);
     return Promise.resolve({ selection, diagnostics, units });
   });
@@ -134,7 +137,7 @@ function workload({ train, options, newRowsFirst, steps }: Planning): Workload {
 /** What a run on these texts works through. */
 export function workloadOf(
   encodings: readonly Encoding[],
-  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'maxLength' | 'epochs' | 'prefixCache' | 'reselect'>,
+  options: Pick<ResolvedOptions, 'method' | 'layersBy' | 'score' | 'maxLength' | 'epochs' | 'prefixCache' | 'reselect'>,
   tokenPhase: number,
 ): Workload {
   const texts = encodings.length;

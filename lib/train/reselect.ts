@@ -8,12 +8,13 @@ import { methodOf } from '../select/methods.js';
 import { tokenStepsOf, type Plan } from '../select/plan.js';
 import type { ResolvedOptions } from './options.js';
 
-type Options = Pick<ResolvedOptions, 'method' | 'reselect' | 'epochs'>;
+type Options = Pick<ResolvedOptions, 'method' | 'layersBy' | 'score' | 'reselect' | 'epochs'>;
 
 /** Does the moment come, and is there a step after it? `tokenPhase`: share of the steps. */
-export function choosesAgain({ method, reselect, epochs }: Options, tokenPhase: number): boolean {
-  const { bounded, followsScores } = methodOf(method);
-  if (reselect === null || !bounded || !followsScores) return false;
+export function choosesAgain(options: Options, tokenPhase: number): boolean {
+  const { bounded, followsScores, measures } = methodOf(options.method);
+  const { reselect, epochs } = options;
+  if (reselect === null || !bounded || !followsScores || !measures(options)) return false;
   return reselect === 'tokens' ? tokenPhase > 0 && tokenPhase < 1 : reselect < epochs;
 }
 

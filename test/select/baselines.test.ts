@@ -43,7 +43,7 @@ describe('select/baselines', () => {
         const choosing = {
           config,
           options: { ...OPTIONS, ...given },
-          scores: scoreUnits(sensitivity, OPTIONS),
+          scores: scoreUnits(sensitivity, SCORE_DEFAULTS),
           work: WORK,
         };
         const [adapt, random] = (['adapt', 'random'] as const).map((name) => {
@@ -124,8 +124,10 @@ describe('select/baselines', () => {
   });
 
   it('measures units only for what reads their scores', () => {
-    const measuring = METHOD_NAMES.filter((name) => methodOf(name).measures({ layersBy: 'top' }));
+    const measuring = METHOD_NAMES.filter((name) => methodOf(name).measures({ layersBy: 'top', score: 'rank' }));
     expect(measuring).to.deep.equal(['adapt', 'random']);
-    expect(methodOf('layers').measures({ layersBy: 'sensitive' })).to.equal(true);
+    expect(methodOf('layers').measures({ layersBy: 'sensitive', score: 'rank' })).to.equal(true);
+    for (const name of METHOD_NAMES)
+      expect(methodOf(name).measures({ layersBy: 'sensitive', score: 'random' }), name).to.equal(false);
   });
 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { planForCost } from '../../lib/select/cost.js';
 import { diagnoseSelection } from '../../lib/select/diagnostics.js';
-import { SCORE_DEFAULTS, scoreUnits } from '../../lib/select/scores.js';
+import { randomScores, SCORE_DEFAULTS, scoreUnits } from '../../lib/select/scores.js';
 import type { LayerScores, ScoreOptions } from '../../lib/select/scores.js';
 import {
   floorOf,
@@ -34,6 +34,36 @@ const sample = (top: number, sign: number) => [
     ),
   },
 ];
+
+describe('select/scores, by lot', () => {
+  const lot = (seed: number) => randomScores(tinyConfig(3, 1600), seed);
+
+  it('are uniform, of their seed, and others in each layer and kind', () => {
+    expect(lot(1)).to.deep.equal(lot(1));
+    const lists = [...lot(1), ...lot(2)].flatMap(({ groups, neurons }) => [[...groups], [...neurons]]);
+    expect(new Set(lists.map(String))).to.have.length(lists.length);
+    for (const { groups, neurons } of lot(1)) {
+      expect([groups.length, neurons.length]).to.deep.equal([2, 1600]);
+      // Uniform: within four standard errors of one half, and of 1 / 12.
+      const mean = neurons.reduce((a, b) => a + b) / 1600;
+      expect(mean).to.be.closeTo(0.5, 4 * Math.sqrt(1 / 12 / 1600));
+      const variance = neurons.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 1600;
+      expect(variance).to.be.closeTo(1 / 12, 4 * Math.sqrt(1 / 180 / 1600));
+    }
+  });
+
+  it('give groups and neurons their share of the budget in the long run', () => {
+    // A group is larger than a block of neurons, so that none fits into what the last block left.
+    const config = { ...tinyConfig(3, 1600), headWidth: 16 };
+    const draws = Array.from({ length: 100 }, (_, seed) =>
+      selectUnits(config, randomScores(config, seed), { budget: 0.3, spread: 'layer' }),
+    );
+    const share = (kind: 'groups' | 'neurons', units: number) =>
+      draws.flat().reduce((sum, layer) => sum + layer[kind].length, 0) / (draws.length * 3 * units);
+    expect(share('groups', 2)).to.be.closeTo(0.3, 0.08);
+    expect(share('neurons', 1600)).to.be.closeTo(0.3, 0.08);
+  });
+});
 
 describe('select/scores', () => {
   // Two layers of one group and two neurons; D and G disagree.

@@ -96,6 +96,25 @@ describe('train/methods', function () {
     expectTrained(random);
   });
 
+  it('chooses units by lot without calibration, others with another seed, and from the floor up', async () => {
+    const lot = await run({ score: 'random' });
+    const scored = await run({ score: 'rank' });
+    expect(lot.result.stages).to.not.have.any.keys('calibrate', 'select');
+    expect(lot.result.diagnostics).to.equal(null);
+    expect(lot.plan.layers).to.not.deep.equal(scored.plan.layers);
+    expect(lot.result.predicted_cost).to.be.below(scored.result.predicted_cost);
+    for (const { groups, neurons } of lot.result.selected) expect(groups + neurons).to.be.above(0);
+    expectTrained(lot);
+    const [again, other] = [await run({ score: 'random' }), await run({ score: 'random', seed: 6 })];
+    expect(again.plan).to.deep.equal(lot.plan);
+    expect(other.plan.layers).to.not.deep.equal(lot.plan.layers);
+    const upper = await run({ score: 'random', floor: 1 });
+    expect(upper.result.floor).to.equal(1);
+    expectTrained(upper);
+    const cheap = await run({ score: 'random', cost: 0.8 });
+    expect(cheap.result.predicted_cost).to.be.at.most(0.8);
+  });
+
   it('trains whole modules, a layer’s attention or its neurons, and refuses a budget that holds none', async () => {
     // Two layers: a sixth of the matrices is the attention of one.
     const one = await run({ granularity: 'module', budget: 0.2 });

@@ -51,6 +51,18 @@ describe('train/options', () => {
     expect(resolve({ newTokens: 0 }).newTokens).to.equal(0);
   });
 
+  it('refuses what has no effect on units chosen by lot', () => {
+    for (const options of [{ importance: 'fisher' }, { beta: 2 }, { dispersion: 'ratio' }, { reselect: 1 }]) {
+      const [name] = Object.keys(options);
+      expect(refusal(() => resolve({ score: 'random', ...options }))).to.include(`with ${name} (--${name})`);
+      expect(resolve({ score: 'rank', ...options })).to.include(options);
+      expect(resolve({ score: 'random', method: 'full', ...options })).to.include(options);
+    }
+    expect(refusal(() => resolve({ score: 'rank', method: 'random', reselect: 'tokens' }))).to.include(
+      'expected no reselect (--reselect) with random',
+    );
+  });
+
   it('holds defaults that are legal values of their options, and help for each', () => {
     for (const [name, spec] of Object.entries(TRAIN_OPTIONS)) {
       if ('default' in spec) expect(checkOption(name, spec, spec.default)).to.deep.equal(spec.default);

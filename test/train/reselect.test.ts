@@ -70,6 +70,7 @@ function calibrations(): (event: TrainEvent) => number {
   };
 }
 
+const SCORED = { layersBy: 'top', score: 'rank' } as const;
 const isStep = (event: TrainEvent) => event.stage === 'tokens' || event.stage === 'units';
 const checkpoints = (out: string) => readdirSync(join(out, 'checkpoints')).filter((name) => name.startsWith('step-'));
 
@@ -86,12 +87,13 @@ describe('train/reselect', function () {
       ],
     });
     const at = (reselect: number | 'tokens' | null, tokens = 5, method: TrainOptions['method'] = 'adapt') =>
-      reselectStep({ method: method!, reselect, epochs: 3 }, plan(tokens), 4);
+      reselectStep({ ...SCORED, method: method!, reselect, epochs: 3 }, plan(tokens), 4);
     expect([at(1), at(2), at(3), at(9), at(null)]).to.deep.equal([4, 8, null, null, null]);
     expect([at('tokens'), at('tokens', 0), at('tokens', 12)]).to.deep.equal([5, null, null]);
     for (const method of ['random', 'layers', 'full', 'lora', 'frozen'] as const)
       expect(at(1, 5, method)).to.equal(null);
-    expect(choosesAgain({ method: 'adapt', reselect: 1, epochs: 2 }, 0)).to.equal(true);
+    expect(choosesAgain({ ...SCORED, method: 'adapt', reselect: 1, epochs: 2 }, 0)).to.equal(true);
+    expect(choosesAgain({ ...SCORED, method: 'adapt', score: 'random', reselect: 1, epochs: 2 }, 0)).to.equal(false);
   });
 
   it('lets the moments of a slice go on where its units are the same', () => {
