@@ -25,10 +25,7 @@ function entry<Table extends OptionTable, Result>(
 const COMMANDS = new Map<string, Entry>([
   [
     'train',
-    entry(
-      'mine tokens, select sensitive units, finetune, evaluate and save a classifier',
-      () => import('./commands/train.js'),
-    ),
+    entry('mine tokens, select units, finetune, evaluate and save a classifier', () => import('./commands/train.js')),
   ],
   ['mine', entry('show the token sequences that are worth a token of their own', () => import('./commands/mine.js'))],
   ['evaluate', entry('score a saved classifier on labelled texts', () => import('./commands/evaluate.js'))],

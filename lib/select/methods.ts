@@ -30,8 +30,9 @@ export interface Choosing {
   work: Workload;
 }
 
-/** Peak learning rates of the encoder below hidden size 768, and from there on. METHOD.md 4. */
-const SPARSE_RATE = { small: 1e-3, large: 3e-4 };
+/** Peak learning rates of the encoder below hidden size 768 (docs/results.md), and from there on (METHOD.md 4). */
+const SPARSE_RATE = { small: 2e-3, large: 3e-4 };
+const ADAPTER_RATE = { small: 1e-3, large: 3e-4 };
 const DENSE_RATE = { small: 2e-4, large: 5e-5 };
 
 export interface MethodRow {
@@ -43,6 +44,8 @@ export interface MethodRow {
   headFit: boolean;
   /** The budget, or the cost asked for, bounds what is selected. */
   bounded: boolean;
+  /** What decides among units, unless told otherwise. */
+  score: MethodOptions['score'];
   /** Are the units' scores needed? Then calibration runs, and is part of the predicted cost. */
   measures: (options: Pick<MethodOptions, 'layersBy' | 'score'>) => boolean;
   /** The trained units are the ones with the highest scores: how steady they are is told. */
@@ -77,10 +80,11 @@ const byMeasures = ({ score }: Pick<MethodOptions, 'score'>): boolean => score !
 
 export const METHODS = {
   adapt: {
-    summary: 'new tokens and the sensitive units',
+    summary: 'new tokens and some units of every layer, chosen by --score',
     newTokens: 'auto',
     headFit: true,
     bounded: true,
+    score: 'random',
     measures: byMeasures,
     followsScores: true,
     units: sensitiveUnits,
@@ -90,11 +94,12 @@ export const METHODS = {
     rate: SPARSE_RATE,
   },
   random: {
-    summary: 'like adapt, with random units: as many of each kind in each layer as adapt selects',
+    summary: 'like adapt, with random units: as many of each kind in each layer as adapt selects with this --score',
     newTokens: 'auto',
     headFit: true,
     bounded: true,
     // How many units of which layer adapt selects is known only from their scores.
+    score: 'rank',
     measures: byMeasures,
     followsScores: false,
     units: randomOnes,
@@ -108,6 +113,7 @@ export const METHODS = {
     newTokens: 0,
     headFit: true,
     bounded: false,
+    score: 'rank',
     measures: ({ layersBy, score }) => layersBy === 'sensitive' && byMeasures({ score }),
     followsScores: true,
     units: ({ config, options, scores }) => {
@@ -125,19 +131,21 @@ export const METHODS = {
     newTokens: 0,
     headFit: true,
     bounded: false,
+    score: 'random',
     measures: () => false,
     followsScores: false,
     units: 'none',
     extras: 'beside units',
     adapters: true,
     embeddings: false,
-    rate: SPARSE_RATE,
+    rate: ADAPTER_RATE,
   },
   full: {
     summary: 'every weight',
     newTokens: 0,
     headFit: true,
     bounded: false,
+    score: 'random',
     measures: () => false,
     followsScores: false,
     units: 'all',
@@ -151,6 +159,7 @@ export const METHODS = {
     newTokens: 0,
     headFit: false,
     bounded: false,
+    score: 'random',
     measures: () => false,
     followsScores: false,
     units: 'none',

@@ -1,7 +1,7 @@
 /** Every option of `train` with its default, range and help text: the one table behind the API, the command line and config files. */
 import { AdaptuneError } from '../errors.js';
 import { ADAPTER_TARGETS } from '../native/adapters.js';
-import { METHOD_NAMES, methodOf, type MethodRow } from '../select/methods.js';
+import { METHOD_NAMES, methodOf, type MethodOptions, type MethodRow } from '../select/methods.js';
 import {
   grouped,
   kebab,
@@ -163,9 +163,9 @@ export const TRAIN_OPTIONS = {
   ...grouped('Selection of units', {
     score: {
       type: 'choice',
-      choices: [...MEASURED_SCORES, 'random'],
-      default: 'rank',
-      help: 'How index of dispersion and gradient norm combine. random: not at all, units are chosen by lot, and calibration falls away.',
+      choices: ['random', ...MEASURED_SCORES],
+      value: 'NAME',
+      help: 'What decides which units train. random: the lot, and calibration falls away; no score was better (docs/results.md). rank, zscore, sum, product: how index of dispersion and gradient norm combine. Default: random; rank for the methods random and layers.',
     },
     beta: {
       type: 'number',
@@ -334,11 +334,12 @@ export type TrainOptions = Omit<Input, Source> & {
   validation?: string | LabelledTexts | null | undefined;
   test?: string | LabelledTexts | null | undefined;
 };
-export type ResolvedOptions = Omit<Resolved, Source | 'newTokens' | 'spread'> & {
+export type ResolvedOptions = Omit<Resolved, Source | 'newTokens' | 'score' | 'spread'> & {
   train: string | LabelledTexts;
   validation: string | LabelledTexts | null;
   test: string | LabelledTexts | null;
   newTokens: number | 'auto';
+  score: MethodOptions['score'];
   spread: 'layer' | 'model';
 };
 
@@ -346,14 +347,14 @@ export type ResolvedOptions = Omit<Resolved, Source | 'newTokens' | 'spread'> & 
 const OF_SCORES = ['dispersion', 'beta', 'importance', 'reselect'] as const;
 
 /** E_ARGUMENT for options that would have no effect on which units are chosen. */
-function checkScore(options: Resolved): void {
+function checkScore(options: Resolved, score: ResolvedOptions['score']): void {
   const { bounded, followsScores } = methodOf(options.method);
   if (!bounded) return;
   for (const name of OF_SCORES) {
     const spec: OptionSpec = TRAIN_OPTIONS[name];
     if (options[name] === ('default' in spec ? spec.default : null)) continue;
     const flag = `${name} (--${kebab(name)})`;
-    if (options.score === 'random')
+    if (score === 'random')
       throw new AdaptuneError(
         'E_ARGUMENT',
         `expected one of ${MEASURED_SCORES.join(', ')} for score (--score) with ${flag} but received random, which measures nothing`,
@@ -378,10 +379,11 @@ export function resolveTrainOptions(input: TrainOptions): ResolvedOptions {
     paths[name] = `${name} texts in memory`;
   }
   const resolved = resolveOptions(TRAIN_OPTIONS, paths);
-  checkScore(resolved);
+  const score = resolved.score ?? methodOf(resolved.method).score;
+  checkScore(resolved, score);
   const newTokens = resolved.newTokens ?? methodOf(resolved.method).newTokens;
   const spread = resolved.spread ?? (resolved.granularity === 'module' ? 'model' : 'layer');
-  return { ...resolved, ...Object.fromEntries(memory), newTokens, spread };
+  return { ...resolved, ...Object.fromEntries(memory), newTokens, score, spread };
 }
 
 /** The options as they are saved: texts of a program by their number only. */

@@ -143,6 +143,9 @@ export const TINY = [
   '2',
   '--threads',
   '1',
+  // All stages, calibration too.
+  '--score',
+  'rank',
 ];
 
 interface Trained extends Workspace {

@@ -63,20 +63,22 @@ describe('docs/readme', function () {
     const named = [...README.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([flag]) => flag);
     expect(named.length).to.be.greaterThan(30);
     expect(named.filter((flag) => !known.has(flag))).to.deep.equal([]);
-    const rows = [...section('The command line').matchAll(/^\| (`--.*?) \| (.*?) \|/gm)].slice(0, 5);
+    const rows = [...section('The command line').matchAll(/^\| (`--.*?) \| (.*?) \|/gm)].slice(0, 6);
     const defaults = rows.flatMap(([, flags, values]) => {
       const listed = values!.replaceAll('`', '').split(', ');
       return [...flags!.matchAll(/--([a-z-]+)/g)].map(([, flag], i) => [flag, listed[i]]);
     });
+    const BY_METHOD: Record<string, string> = { newTokens: 'auto', score: 'random' };
     const table = Object.entries(TRAIN_OPTIONS).map(([name, spec]) => [
       kebab(name),
-      'default' in spec ? String(spec.default) : name === 'newTokens' ? 'auto' : null,
+      'default' in spec ? String(spec.default) : (BY_METHOD[name] ?? null),
     ]);
     const truth = new Map(table as [string, string | null][]);
     expect(defaults.map(([flag]) => flag)).to.deep.equal([
       'method',
       'budget',
       'floor',
+      'score',
       'new-tokens',
       'epochs',
       'batch',

@@ -72,6 +72,7 @@ describe('experiment/run', function () {
   it('trains every run once, in a process of its own, and keeps what is there', async () => {
     const { file, out } = config({
       about: 'what is asked',
+      base: { ...BASE, score: 'rank' },
       methods: ['adapt', 'frozen'],
       seeds: [1, 2],
       data: { d: '.' },
@@ -96,7 +97,14 @@ describe('experiment/run', function () {
       same_as: null,
       failed: null,
     });
-    expect(adapt.options).to.include({ epochs: 1, batch: 16, seed: 1, method: 'adapt', score: 'rank', headLr: 0.001 });
+    expect(adapt.options).to.include({
+      epochs: 1,
+      batch: 16,
+      seed: 1,
+      method: 'adapt',
+      score: 'rank',
+      headLr: 0.001,
+    });
     expect(adapt.key.data).to.deep.equal(
       Object.fromEntries(
         ['train', 'validation', 'test'].map((name) => [
@@ -176,7 +184,12 @@ describe('experiment/run', function () {
   });
 
   it('trains equal plans once, and tells of each selection what led to it', async () => {
-    const { file, out } = config({ methods: ['adapt'], grid: { beta: [1, 2] }, data: { d: '.' } });
+    const { file, out } = config({
+      base: { ...BASE, score: 'rank' },
+      methods: ['adapt'],
+      grid: { beta: [1, 2] },
+      data: { d: '.' },
+    });
     const summary = summaryOf(await run(file));
     // beta has no part in the score by ranks.
     expect(statuses(summary)).to.deep.equal({

@@ -33,7 +33,7 @@ describe('train/options', () => {
       minSupport: 5,
       pplMax: 0.3,
       init: 'mean',
-      score: 'rank',
+      score: 'random',
       spread: 'layer',
       dispersion: 'norm',
       lr: null,
@@ -51,10 +51,17 @@ describe('train/options', () => {
     expect(resolve({ newTokens: 0 }).newTokens).to.equal(0);
   });
 
+  it('chooses units by lot, and measures for the control and for sensitive layers', () => {
+    expect(resolve({}).score).to.equal('random');
+    expect(resolve({ method: 'random' }).score).to.equal('rank');
+    expect(resolve({ method: 'layers', layersBy: 'sensitive' }).score).to.equal('rank');
+    expect(resolve({ method: 'layers', layersBy: 'sensitive', score: 'sum' }).score).to.equal('sum');
+  });
+
   it('refuses what has no effect on units chosen by lot', () => {
     for (const options of [{ importance: 'fisher' }, { beta: 2 }, { dispersion: 'ratio' }, { reselect: 1 }]) {
       const [name] = Object.keys(options);
-      expect(refusal(() => resolve({ score: 'random', ...options }))).to.include(`with ${name} (--${name})`);
+      expect(refusal(() => resolve(options))).to.include(`with ${name} (--${name})`);
       expect(resolve({ score: 'rank', ...options })).to.include(options);
       expect(resolve({ score: 'random', method: 'full', ...options })).to.include(options);
     }

@@ -21,6 +21,8 @@ export const TINY_RUN: Omit<TrainOptions, 'out'> = {
   batch: 32,
   minUses: 3,
   minSupport: 3,
+  // All stages, calibration too.
+  score: 'rank',
   seed: 5,
   saveEvery: 2,
 };

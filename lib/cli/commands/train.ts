@@ -25,7 +25,7 @@ function progressOf({ stage, done, total, loss, epoch, cached = 0 }: TrainEvent)
 
 export const command: CommandSpec<typeof TRAIN_OPTIONS, TrainResult> = {
   name: 'train',
-  summary: 'Mines tokens, selects the sensitive units, finetunes them, evaluates, and saves a classifier.',
+  summary: 'Mines tokens, selects units, finetunes them, evaluates, and saves a classifier.',
   options: TRAIN_OPTIONS,
   example: 'adaptune train --model models/minilm-l6 --train train.csv --test test.csv --out runs/intents',
   async run({ options, signal, progress }) {
