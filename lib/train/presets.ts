@@ -2,6 +2,8 @@
 import { kebab, type OptionValue, type Presets } from '../util/options.js';
 
 export const PRESETS = {
+  // docs/results.md: half the epochs cost less F1 than any other way to halve the work.
+  fast: { epochs: 2, newTokens: 0 },
   // The most literal reading of AdaPT (arXiv 2508.08635), where it leaves its formulas open; its budgets are 0.05 to 0.2.
   paper: { gapped: 'first', init: 'random', dispersion: 'feature', score: 'sum', granularity: 'module' },
 } satisfies Presets;

@@ -94,7 +94,7 @@ describe('train/options', () => {
     // As the command line and configuration files have it.
     expect(checkOptions(TRAIN_OPTIONS, { ...NEEDED, preset: 'paper' })).to.include(paper);
     expect(checkOptions(TRAIN_OPTIONS, { preset: 'paper' }, { partial: true })).to.deep.equal({ preset: 'paper' });
-    expect(refusal(() => resolve({ preset: 'papers' }))).to.include('one of paper for preset');
+    expect(refusal(() => resolve({ preset: 'papers' }))).to.include('one of fast, paper for preset');
   });
 
   it('holds presets of legal values, and tells them in the help', () => {
