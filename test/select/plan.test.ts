@@ -262,8 +262,9 @@ describe('select/plan', () => {
   });
 
   it('knows rates by hidden size', () => {
-    expect(defaultRates('adapt', 384)).to.deep.equal({ units: 1e-3, head: 1e-3, rows: 1e-3 });
+    expect(defaultRates('adapt', 384)).to.deep.equal({ units: 2e-3, head: 1e-3, rows: 1e-3 });
     expect(defaultRates('full', 384).units).to.equal(2e-4);
+    expect(defaultRates('lora', 384).units).to.equal(1e-3);
     expect(defaultRates('random', 384)).to.deep.equal(defaultRates('adapt', 384));
     expect(defaultRates('adapt', 768).units).to.equal(3e-4);
     expect(defaultRates('full', 1024).units).to.equal(5e-5);
