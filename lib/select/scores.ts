@@ -30,6 +30,8 @@ const COMBINE: Record<ScoreOptions['score'], (d: Float64Array, g: Float64Array, 
   product: (d, g) => d.map((value, i) => value * g[i]!),
 };
 
+export const SCORES = Object.keys(COMBINE) as ScoreOptions['score'][];
+
 /**
  * The score S of every unit as a percentile within its kind over all layers: the four forms of S live on different
  * scales for groups and for neurons, their percentiles do not, and the order within a kind stays that of S.

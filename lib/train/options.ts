@@ -2,6 +2,7 @@
 import { AdaptuneError } from '../errors.js';
 import { ADAPTER_TARGETS } from '../native/adapters.js';
 import { METHOD_NAMES, methodOf, type MethodOptions, type MethodRow } from '../select/methods.js';
+import { SCORES } from '../select/scores.js';
 import {
   grouped,
   kebab,
@@ -31,8 +32,6 @@ function defaultRatesText(): string {
   });
   return texts.join('; ');
 }
-
-const MEASURED_SCORES = ['rank', 'zscore', 'sum', 'product'] as const;
 
 export const TRAIN_OPTIONS = {
   ...grouped('Data and output', {
@@ -163,9 +162,9 @@ export const TRAIN_OPTIONS = {
   ...grouped('Selection of units', {
     score: {
       type: 'choice',
-      choices: ['random', ...MEASURED_SCORES],
+      choices: ['random', ...SCORES],
       value: 'NAME',
-      help: 'What decides which units train. random: the lot, and calibration falls away; no score was better (docs/results.md). rank, zscore, sum, product: how index of dispersion and gradient norm combine. Default: random; rank for the methods random and layers.',
+      help: `What decides which units train. random: the lot, and calibration falls away; no score was better (docs/results.md). ${SCORES.join(', ')}: how index of dispersion and gradient norm combine. Default: random; rank for the methods ${methodsWhere(({ score }) => score === 'rank')}.`,
     },
     beta: {
       type: 'number',
@@ -357,7 +356,7 @@ function checkScore(options: Resolved, score: ResolvedOptions['score']): void {
     if (score === 'random')
       throw new AdaptuneError(
         'E_ARGUMENT',
-        `expected one of ${MEASURED_SCORES.join(', ')} for score (--score) with ${flag} but received random, which measures nothing`,
+        `expected one of ${SCORES.join(', ')} for score (--score) with ${flag} but received random, which measures nothing`,
       );
     if (name === 'reselect' && !followsScores)
       throw new AdaptuneError(
